@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Calls: the requests of programs on their way to the host and back. A call is
+ * new, then waits (for one of the slots that bound operations in flight, or for
+ * room in the ring) or is sent, and ends with exactly one answer to the kernel:
+ * call_end() gives one if nobody has.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guestd/guest.h"
+#include "proto/layout.h"
+
+#define INLINE_MAX 16384u /* larger data goes through a bulk slot, where there are any */
+#define FRESH_NS 1000000u /* how long "ready" is believed without asking again */
+#define SLOT_BITS 8
+
+/* ---- life ---- */
+
+static struct call *call_new(struct guest *guest, uint16_t opcode, fuse_req_t request)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call) {
+		fuse_reply_err(request, ENOMEM);
+		return NULL;
+	}
+	call->guest = guest;
+	call->opcode = opcode;
+	call->request = request;
+	call->slot = NO_SLOT;
+	call->bulk = PROTO_BULK_NONE;
+	return call;
+}
+
+static void waiting_remove(struct guest *guest, struct call *call)
+{
+	struct call **at = &guest->waiting;
+
+	while (*at && *at != call)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = call->next;
+	if (!*at)
+		guest->waiting_tail = at;
+}
+
+/* Takes a call out of every list, so that nothing finds it any more. */
+static void call_detach(struct call *call)
+{
+	struct guest *guest = call->guest;
+	struct call **at = &guest->releases;
+
+	if (call->state == CALL_WAITING)
+		waiting_remove(guest, call);
+	if (call->slot != NO_SLOT) {
+		guest->slots[call->slot] = NULL;
+		guest->free_slots[guest->n_free_slots++] = call->slot;
+		call->slot = NO_SLOT;
+		guest->n_sent--;
+	} else if (call->state == CALL_SENT) {
+		while (*at && *at != call)
+			at = &(*at)->next;
+		if (*at)
+			*at = call->next;
+	}
+	call->state = CALL_NEW;
+	if (call->request)
+		fuse_req_interrupt_func(call->request, NULL, NULL);
+}
+
+/* Ends a call; whoever has not been answered gets `error`. */
+static void call_end(struct call *call, int error)
+{
+	call_detach(call);
+	if (call->request)
+		fuse_reply_err(call->request, call->opcode == PROTO_RELEASE ? 0 : error);
+	if (call->opcode == PROTO_RELEASE)
+		file_free(call->file);
+	if (call->opcode == PROTO_OPEN) {
+		call->node->n_files--;
+		node_put(call->node);
+	}
+	free(call->payload);
+	free(call);
+}
+
+/* The request, for the one answer that it gets. */
+static fuse_req_t call_take(struct call *call)
+{
+	fuse_req_t request = call->request;
+
+	fuse_req_interrupt_func(request, NULL, NULL);
+	call->request = NULL;
+	return request;
+}
+
+/* ---- sending ---- */
+
+static bool wants_bulk(const struct call *call)
+{
+	const struct transport *t = call->guest->channel->transport;
+
+	if (call->opcode == PROTO_READ)
+		return t->n_bulk && call->body.read.size > INLINE_MAX;
+	return call->opcode == PROTO_WRITE && t->n_bulk && call->body.write.size > INLINE_MAX;
+}
+
+static int slot_take(struct call *call)
+{
+	struct guest *guest = call->guest;
+
+	if (guest->n_sent >= guest->channel->max_in_flight || !guest->n_free_slots)
+		return -EAGAIN;
+	call->slot = guest->free_slots[--guest->n_free_slots];
+	guest->slots[call->slot] = call;
+	guest->n_sent++;
+	return 0;
+}
+
+/* Puts data of a large transfer, or its place, into the bulk slot. */
+static void bulk_use(struct call *call, const void *data)
+{
+	uint8_t *bulk;
+
+	if (!wants_bulk(call))
+		return;
+	bulk = channel_bulk(call->guest->channel, call->slot,
+			    call->opcode == PROTO_READ ? call->body.read.size : call->body.write.size);
+	if (!bulk)
+		return;
+	call->bulk = call->slot;
+	if (call->opcode == PROTO_READ) {
+		call->body.read.bulk = call->bulk;
+	} else {
+		call->body.write.bulk = call->bulk;
+		memcpy(bulk, data, call->body.write.size);
+	}
+}
+
+/* Sends a call if it can go now: 0, -EAGAIN to wait, or another negative errno. */
+static int call_send(struct call *call, const void *data, uint32_t size)
+{
+	struct guest *guest = call->guest;
+	struct iovec payload[2] = { { &call->range, 0 }, { (void *)data, size } };
+	int r;
+
+	if (call->opcode != PROTO_RELEASE && call->slot == NO_SLOT) {
+		r = slot_take(call);
+		if (r < 0)
+			return r;
+		bulk_use(call, data);
+	}
+	if (call->bulk != PROTO_BULK_NONE)
+		payload[1].iov_len = 0;
+	if (call->opcode == PROTO_IOCTL && call->range.direction)
+		payload[0].iov_len = sizeof(call->range);
+	call->tag = ++guest->tag << SLOT_BITS | (call->slot == NO_SLOT ? 0xff : call->slot);
+	r = channel_send(guest->channel, call->opcode, call->tag, &call->body, payload, 2);
+	if (r < 0)
+		return r;
+	call->state = CALL_SENT;
+	call->sent_ns = channel_now_ns();
+	guest->spin_until_ns = call->sent_ns + channel_spin_budget_ns(guest->channel);
+	if (call->slot == NO_SLOT) {
+		call->next = guest->releases;
+		guest->releases = call;
+	}
+	return 0;
+}
+
+static void on_interrupt(fuse_req_t request, void *data);
+
+/* Sends a call, or lets it wait with a copy of its data. */
+static void call_submit(struct call *call, const void *data, uint32_t size)
+{
+	struct guest *guest = call->guest;
+	int r = -EAGAIN;
+
+	if (!guest->channel || !guest->settled) {
+		call_end(call, ENODEV);
+		return;
+	}
+	if (!guest->waiting)
+		r = call_send(call, data, size);
+	if (r == -EAGAIN) {
+		if (size && call->bulk == PROTO_BULK_NONE && !call->payload) {
+			call->payload = malloc(size);
+			if (!call->payload) {
+				call_end(call, ENOMEM);
+				return;
+			}
+			memcpy(call->payload, data, size);
+			call->payload_size = size;
+		}
+		call->state = CALL_WAITING;
+		call->next = NULL;
+		*guest->waiting_tail = call;
+		guest->waiting_tail = &call->next;
+	} else if (r < 0) {
+		call_end(call, r == -EMSGSIZE ? EMSGSIZE : EIO);
+		return;
+	}
+	/* The kernel may call back at once, if the signal came before. */
+	fuse_req_interrupt_func(call->request, on_interrupt, call);
+}
+
+static bool interrupt_send(struct call *call)
+{
+	struct proto_interrupt body = { .target = call->tag };
+
+	return channel_send(call->guest->channel, PROTO_INTERRUPT, 0, &body, NULL, 0) == 0;
+}
+
+static void on_interrupt(fuse_req_t request, void *data)
+{
+	struct call *call = data;
+
+	if (call->interrupted || call->opcode == PROTO_RELEASE)
+		return;
+	call->interrupted = true;
+	if (call->state == CALL_SENT && !interrupt_send(call))
+		call->guest->interrupts_due = true;
+	/* One that waits cannot be ended here: libfuse still holds the request. */
+	if (call->state == CALL_WAITING)
+		call->guest->interrupts_due = true;
+}
+
+/* Interrupts that could not be served at once. */
+static void interrupts_flush(struct guest *guest)
+{
+	struct call *next;
+
+	if (!guest->interrupts_due)
+		return;
+	guest->interrupts_due = false;
+	for (struct call *call = guest->waiting; call; call = next) {
+		next = call->next;
+		if (call->interrupted)
+			call_end(call, EINTR);
+	}
+	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++) {
+		struct call *call = guest->slots[i];
+
+		/* Said twice does no harm: the host ignores it. */
+		if (call && call->state == CALL_SENT && call->interrupted && !interrupt_send(call))
+			guest->interrupts_due = true;
+	}
+}
+
+void call_flush(struct guest *guest)
+{
+	struct call *call;
+
+	if (!guest->channel || !guest->settled)
+		return;
+	interrupts_flush(guest);
+	while ((call = guest->waiting)) {
+		int r = call_send(call, call->payload, call->payload_size);
+
+		if (r == -EAGAIN)
+			break;
+		if (r < 0) {
+			call_end(call, EIO);
+			continue;
+		}
+		guest->waiting = guest->waiting->next;
+		if (!guest->waiting)
+			guest->waiting_tail = &guest->waiting;
+	}
+}
+
+void call_fail_all(struct guest *guest, int error)
+{
+	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++)
+		if (guest->slots[i])
+			call_end(guest->slots[i], error);
+	while (guest->releases)
+		call_end(guest->releases, error);
+	while (guest->waiting)
+		call_end(guest->waiting, error);
+}
+
+/* ---- requests of programs ---- */
+
+void call_open(struct node *node, fuse_req_t request, const struct fuse_file_info *info)
+{
+	struct call *call = call_new(node->guest, PROTO_OPEN, request);
+
+	if (!call)
+		return;
+	call->node = node;
+	node->n_files++;
+	call->info = *info;
+	call->body.open.device = node->removed ? 0 : node->add.device;
+	call->body.open.flags = info->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_SYNC);
+	if (!call->body.open.device)
+		call_end(call, ENODEV);
+	else
+		call_submit(call, NULL, 0);
+}
+
+/* A call on an open file, or NULL when that was answered with ENODEV. */
+static struct call *file_call(struct file *file, uint16_t opcode, fuse_req_t request)
+{
+	if (!file_alive(file)) {
+		fuse_reply_err(request, ENODEV);
+		return NULL;
+	}
+	return call_new(file->node->guest, opcode, request);
+}
+
+void call_release(fuse_req_t request, struct file *file)
+{
+	struct call *call;
+
+	if (!file_alive(file)) {
+		file_free(file);
+		fuse_reply_err(request, 0);
+		return;
+	}
+	call = call_new(file->node->guest, PROTO_RELEASE, request);
+	if (!call)
+		return;
+	call->file = file;
+	call->body.release.handle = file->handle;
+	call_submit(call, NULL, 0);
+}
+
+void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags)
+{
+	struct call *call = file_call(file, PROTO_READ, request);
+
+	if (!call)
+		return;
+	call->file = file;
+	call->body.read = (struct proto_read){
+		.handle = file->handle,
+		.size = size,
+		.flags = flags,
+		.bulk = PROTO_BULK_NONE,
+	};
+	call_submit(call, NULL, 0);
+}
+
+void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags)
+{
+	struct call *call = file_call(file, PROTO_WRITE, request);
+
+	if (!call)
+		return;
+	call->file = file;
+	call->body.write = (struct proto_write){
+		.handle = file->handle,
+		.size = size,
+		.flags = flags,
+		.bulk = PROTO_BULK_NONE,
+	};
+	call_submit(call, data, size);
+}
+
+/* Reads the caller's structure for an ioctl that the table declares. The result is
+ * 0 or a negative errno for the caller; call->range tells what was there. */
+static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_need *need)
+{
+	struct guest *guest = call->guest;
+	uint32_t size = need->in > need->out ? need->in : need->out;
+	ssize_t n;
+
+	lead_away(&guest->lead);
+	n = memory_read(call->pid, call->body.ioctl.argument, data, size);
+	lead_back(&guest->lead);
+	if (n == -EPERM && log_limit_pass(&guest->limit, "guestd"))
+		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
+			    call->file->node->name, (int)call->pid);
+	if (n < 0)
+		return n == -EPERM || n == -ESRCH ? -EFAULT : n;
+	/* Sent also where the driver only writes: what it leaves alone must come
+	 * back as it was. */
+	call->range = (struct proto_range){
+		.address = call->body.ioctl.argument,
+		.length = n,
+		.direction = PROTO_RANGE_IN | PROTO_RANGE_OUT,
+	};
+	call->body.ioctl.n_ranges = 1;
+	return 0;
+}
+
+void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
+		unsigned int flags)
+{
+	struct call *call = file_call(file, PROTO_IOCTL, request);
+	uint8_t data[LAYOUT_SIZE_MAX];
+	struct layout_need need;
+	int r = 0;
+
+	if (!call)
+		return;
+	call->file = file;
+	call->pid = fuse_req_ctx(request)->pid;
+	call->body.ioctl = (struct proto_ioctl){
+		.handle = file->handle,
+		.command = command,
+		.argument = argument,
+		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
+	};
+	/* A command without a row goes without its memory: the host refuses it and
+	 * says so, in one place for all guests. */
+	if (argument >= LAYOUT_POINTER_MIN && layout_find(command, &need) == 0 &&
+	    layout_need_class(&need, file->node->add.class) && (need.in || need.out))
+		r = ioctl_gather(call, data, &need);
+	if (r < 0) {
+		fuse_reply_ioctl(call_take(call), r, NULL, 0);
+		call_end(call, EIO);
+	} else if (!file_alive(file)) {
+		call_end(call, EIO);
+	} else {
+		call_submit(call, data, call->range.length);
+	}
+}
+
+void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle)
+{
+	struct call *call;
+	uint32_t ready;
+	bool known;
+
+	if (handle) {
+		if (file->poll_handle)
+			fuse_pollhandle_destroy(file->poll_handle);
+		file->poll_handle = handle;
+	}
+	/* Never an errno: the kernel would not ask this file again. */
+	if (!file_alive(file)) {
+		fuse_reply_poll(request, POLLERR | POLLHUP);
+		return;
+	}
+	events |= POLLERR | POLLHUP;
+	ready = file->ready & events;
+	known = file->watched && !(events & ~file->watched) &&
+		!(file->node->add.flags & PROTO_DEVICE_FORWARD_POLL);
+	/* "Not ready" is always true: the host tells when it changes. "Ready" may
+	 * have been used up by somebody else on the host since it was told. */
+	if (known && (!ready || channel_now_ns() - file->ready_ns < FRESH_NS)) {
+		fuse_reply_poll(request, ready);
+		return;
+	}
+	call = file_call(file, PROTO_POLL, request);
+	if (!call)
+		return;
+	call->file = file;
+	call->body.poll = (struct proto_poll){ .handle = file->handle, .events = events };
+	file->watched |= events;
+	call_submit(call, NULL, 0);
+}
+
+/* ---- answers ---- */
+
+static int answer_misfit(struct guest *guest, const struct proto_message *message, const char *why)
+{
+	return proto_fault_set(&guest->channel->fault, "%s: %s", message->desc->name, why);
+}
+
+static __thread bool opening;
+
+bool call_opening(void)
+{
+	return opening;
+}
+
+static int opened(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_open_answer *answer = message->body;
+	struct fuse_file_info info = call->info;
+	struct file *file;
+	fuse_req_t request;
+	int r;
+
+	if (answer->result < 0) {
+		call_end(call, -answer->result);
+		return 0;
+	}
+	if (answer->result || file_find(guest, answer->handle))
+		return answer_misfit(guest, message, "handle is open already, or result is positive");
+	file = file_new(call->node, answer->handle);
+	if (!file) {
+		call_end(call, ENOMEM);
+		return 0;
+	}
+	info.fh = (uintptr_t)file;
+	info.direct_io = 1;
+	info.nonseekable = 1;
+	request = call_take(call);
+	call_end(call, EIO);
+	opening = true;
+	r = fuse_reply_open(request, &info);
+	opening = false;
+	if (r == -ENOENT) {
+		/* The program was killed meanwhile: nobody will release it. */
+		struct proto_release body = { .handle = file->handle };
+
+		(void)channel_send(guest->channel, PROTO_RELEASE, ++guest->tag << SLOT_BITS | 0xff, &body, NULL, 0);
+		file_free(file);
+	}
+	return 0;
+}
+
+static int read_done(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_read_answer *answer = message->body;
+	const void *data = message->payload;
+
+	if (answer->result > (int64_t)call->body.read.size)
+		return answer_misfit(guest, message, "result is more than was asked for");
+	if (call->bulk != PROTO_BULK_NONE)
+		data = channel_bulk(guest->channel, call->bulk, call->body.read.size);
+	else if (answer->result > 0 && answer->result != message->payload_length)
+		return answer_misfit(guest, message, "the data is missing");
+	if (answer->result >= 0)
+		fuse_reply_buf(call_take(call), data, answer->result);
+	call_end(call, -answer->result);
+	return 0;
+}
+
+static int write_done(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_write_answer *answer = message->body;
+
+	if (answer->result > (int64_t)call->body.write.size)
+		return answer_misfit(guest, message, "result is more than was written");
+	if (answer->result >= 0)
+		fuse_reply_write(call_take(call), answer->result);
+	call_end(call, -answer->result);
+	return 0;
+}
+
+static int ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_ioctl_answer *answer = message->body;
+	const struct proto_range *range;
+	int64_t result = answer->result;
+	const uint8_t *bytes;
+	ssize_t written;
+	uint32_t n;
+
+	range = proto_ranges(message, &n, &bytes);
+	if (result > INT32_MAX || n > 1 ||
+	    (n && (range->direction != PROTO_RANGE_OUT || range->address != call->range.address ||
+		   range->length > call->range.length)))
+		return answer_misfit(guest, message, "it writes memory that the program did not offer");
+	/* From here on nobody else finds the call: the lock is given up. */
+	call_detach(call);
+	if (n) {
+		lead_away(&guest->lead);
+		written = memory_write(call->pid, range->address, bytes, range->length);
+		lead_back(&guest->lead);
+		if (written != range->length)
+			result = -EFAULT;
+	}
+	fuse_reply_ioctl(call_take(call), result, NULL, 0);
+	call_end(call, EIO);
+	return 0;
+}
+
+static int poll_done(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_poll_answer *answer = message->body;
+	uint32_t events = call->body.poll.events;
+	uint32_t ready = answer->result < 0 ? POLLERR : answer->ready & events;
+
+	fuse_reply_poll(call_take(call), ready);
+	call_end(call, EIO);
+	return 0;
+}
+
+static int released(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	call_end(call, 0);
+	return 0;
+}
+
+static const struct {
+	uint16_t opcode;
+	int (*done)(struct guest *guest, struct call *call, const struct proto_message *message);
+} answers[] = {
+	{ PROTO_OPEN, opened },	 { PROTO_READ, read_done },	 { PROTO_WRITE, write_done },
+	{ PROTO_POLL, poll_done }, { PROTO_IOCTL, ioctl_done }, { PROTO_RELEASE, released },
+};
+
+static struct call *call_find(struct guest *guest, uint64_t tag)
+{
+	uint32_t slot = tag & ((1u << SLOT_BITS) - 1);
+	struct call *call = slot < PROTO_IN_FLIGHT_MAX ? guest->slots[slot] : guest->releases;
+
+	while (call && call->tag != tag)
+		call = slot < PROTO_IN_FLIGHT_MAX ? NULL : call->next;
+	return call && call->state == CALL_SENT ? call : NULL;
+}
+
+/* The readiness that rides on an answer. */
+static uint32_t answer_ready(const struct proto_message *message)
+{
+	switch (message->header.opcode) {
+	case PROTO_READ_ANSWER:
+		return ((const struct proto_read_answer *)message->body)->ready;
+	case PROTO_WRITE_ANSWER:
+		return ((const struct proto_write_answer *)message->body)->ready;
+	case PROTO_IOCTL_ANSWER:
+		return ((const struct proto_ioctl_answer *)message->body)->ready;
+	case PROTO_POLL_ANSWER:
+		return ((const struct proto_poll_answer *)message->body)->ready;
+	default:
+		return PROTO_READY_UNKNOWN;
+	}
+}
+
+int call_answered(struct guest *guest, const struct proto_message *message)
+{
+	struct call *call = call_find(guest, message->header.tag);
+	uint32_t ready = answer_ready(message);
+
+	/* The release of an open that nobody waited for has no call. */
+	if (!call && message->header.opcode == PROTO_RELEASE_ANSWER)
+		return 0;
+	if (!call || (call->opcode | PROTO_ANSWER) != message->header.opcode)
+		return answer_misfit(guest, message, "it answers no request");
+	channel_waited(guest->channel, call->sent_ns);
+	if (call->file && ready != PROTO_READY_UNKNOWN)
+		file_ready(call->file, ready, false);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (answers[i].opcode == call->opcode)
+			return answers[i].done(guest, call, message);
+	return answer_misfit(guest, message, "nobody asks this");
+}

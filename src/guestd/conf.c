@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guestd.conf, read with libconfuse; see conf.h and guestd.conf(5). */
+#include "config.h"
+#include "guestd/conf.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/channel.h"
+
+static const char *const keys[] = { "host", "frontend", "mount", "poll-us", "log-level" };
+#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+void config_init(struct guest_config *config)
+{
+	*config = (struct guest_config){
+		.poll_us = CHANNEL_POLL_AUTO,
+		.log_level = LOG_LEVEL_INFO,
+	};
+}
+
+void config_fini(struct guest_config *config)
+{
+	free(config->path);
+	free(config->mount);
+}
+
+static int set_host(struct guest_config *config, const char *value, const char **whyp)
+{
+	char *end;
+
+	if (strncmp(value, "unix:/", 6) == 0) {
+		free(config->path);
+		config->path = strdup(value + 5);
+		config->host = HOST_UNIX;
+		return config->path ? 0 : -ENOMEM;
+	}
+	if (strncmp(value, "xen:", 4) == 0 && value[4] >= '0' && value[4] <= '9') {
+		config->domid = strtoul(value + 4, &end, 10);
+		config->host = HOST_XEN;
+		if (!*end && config->domid < 0x7ff0)
+			return 0;
+	}
+	*whyp = "write unix:/PATH/OF/SOCKET or xen:DOMID (xen:0 for dom0)";
+	return -EINVAL;
+}
+
+static int set_frontend(struct guest_config *config, const char *value, const char **whyp)
+{
+	*whyp = "write cuse or fuse";
+	if (strcmp(value, "cuse") != 0 && strcmp(value, "fuse") != 0)
+		return -EINVAL;
+	config->frontend = strcmp(value, "fuse") == 0 ? FRONTEND_FUSE : FRONTEND_CUSE;
+	return 0;
+}
+
+static int set_mount(struct guest_config *config, const char *value, const char **whyp)
+{
+	*whyp = "write an absolute path of a directory";
+	if (value[0] != '/')
+		return -EINVAL;
+	free(config->mount);
+	config->mount = strdup(value);
+	return config->mount ? 0 : -ENOMEM;
+}
+
+int config_set(struct guest_config *config, const char *key, const char *value, const char **whyp)
+{
+	if (strcmp(key, "host") == 0)
+		return set_host(config, value, whyp);
+	if (strcmp(key, "frontend") == 0)
+		return set_frontend(config, value, whyp);
+	if (strcmp(key, "mount") == 0)
+		return set_mount(config, value, whyp);
+	if (strcmp(key, "poll-us") == 0) {
+		*whyp = "write auto, or 0 to 1000 microseconds";
+		return channel_poll_parse(value, &config->poll_us);
+	}
+	if (strcmp(key, "log-level") == 0) {
+		*whyp = "write error, warning, info, debug or trace";
+		return log_level_parse(value, &config->log_level);
+	}
+	*whyp = "there is no such key";
+	return -EINVAL;
+}
+
+static void on_error(cfg_t *cfg, const char *format, va_list args)
+{
+	char text[256];
+
+	vsnprintf(text, sizeof(text), format, args);
+	log_error("%s:%d: %s", cfg->filename ? cfg->filename : "guestd.conf", cfg->line, text);
+}
+
+int config_read(struct guest_config *config, const char *path)
+{
+	cfg_opt_t options[N_KEYS + 1];
+	const char *why = "";
+	cfg_t *cfg;
+	int r = 0;
+
+	if (access(path, R_OK) < 0)
+		return -errno;
+	for (size_t i = 0; i < N_KEYS; i++)
+		options[i] = (cfg_opt_t)CFG_STR(keys[i], NULL, CFGF_NONE);
+	options[N_KEYS] = (cfg_opt_t)CFG_END();
+	cfg = cfg_init(options, CFGF_NONE);
+	if (!cfg)
+		return -ENOMEM;
+	cfg_set_error_function(cfg, on_error);
+	if (cfg_parse(cfg, path) != CFG_SUCCESS)
+		r = -EINVAL;
+	for (size_t i = 0; r == 0 && i < N_KEYS; i++) {
+		const char *value = cfg_getstr(cfg, keys[i]);
+
+		if (!value)
+			continue;
+		r = config_set(config, keys[i], value, &why);
+		if (r < 0)
+			log_error("%s: %s = \"%s\": %s", path, keys[i], value, why);
+	}
+	cfg_free(cfg);
+	return r;
+}
+
+bool config_complete(const struct guest_config *config, const char **whyp)
+{
+	if (config->host == HOST_NONE)
+		*whyp = "host is not set: --host xen:0, or host = \"xen:0\" in guestd.conf";
+	else if (config->frontend == FRONTEND_FUSE && !config->mount)
+		*whyp = "frontend fuse needs mount: --mount DIR, or mount = \"DIR\" in guestd.conf";
+	else
+		return true;
+	return false;
+}

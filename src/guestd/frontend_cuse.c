@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Nodes as character devices, by CUSE: one libfuse session for each. The session's
+ * descriptor is ours (fuse_session_custom_io), because libfuse's own set-up would
+ * install signal handlers and go to the background.
+ */
+#include "config.h"
+
+#include <cuse_lowlevel.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "guestd/guest.h"
+
+struct cuse_node {
+	struct fuse_session *session;
+	int fd;
+};
+
+static void cuse_open(fuse_req_t request, struct fuse_file_info *info)
+{
+	call_open(fuse_req_userdata(request), request, info);
+}
+
+static struct file *file_of(const struct fuse_file_info *info)
+{
+	return (struct file *)(uintptr_t)info->fh;
+}
+
+static void cuse_release(fuse_req_t request, struct fuse_file_info *info)
+{
+	call_release(request, file_of(info));
+}
+
+static void cuse_read(fuse_req_t request, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	call_read(request, file_of(info), size, info->flags);
+}
+
+static void cuse_write(fuse_req_t request, const char *data, size_t size, off_t offset,
+		       struct fuse_file_info *info)
+{
+	call_write(request, file_of(info), data, size, info->flags);
+}
+
+static void cuse_ioctl(fuse_req_t request, int command, void *argument, struct fuse_file_info *info,
+		       unsigned int flags, const void *in, size_t in_size, size_t out_size)
+{
+	call_ioctl(request, file_of(info), (unsigned int)command, (uintptr_t)argument, flags);
+}
+
+static void cuse_poll(fuse_req_t request, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+{
+	call_poll(request, file_of(info), info->poll_events, handle);
+}
+
+static const struct cuse_lowlevel_ops operations = {
+	.open = cuse_open,
+	.release = cuse_release,
+	.read = cuse_read,
+	.write = cuse_write,
+	.ioctl = cuse_ioctl,
+	.poll = cuse_poll,
+};
+
+static ssize_t io_read(int fd, void *buffer, size_t size, void *userdata)
+{
+	return read(fd, buffer, size);
+}
+
+static ssize_t io_writev(int fd, struct iovec *iov, int n, void *userdata)
+{
+	return writev(fd, iov, n);
+}
+
+static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
+
+/* True if the guest's kernel has this major number in use: then CUSE would refuse
+ * it, and say so in the kernel's log (proc(5), /proc/devices). */
+static bool major_taken(unsigned int wanted)
+{
+	FILE *devices = fopen("/proc/devices", "re");
+	char line[128];
+	bool taken = false;
+
+	if (!devices)
+		return false;
+	while (fgets(line, sizeof(line), devices) && strncmp(line, "Block", 5) != 0) {
+		unsigned int number;
+
+		if (sscanf(line, "%u", &number) == 1 && number == wanted)
+			taken = true;
+	}
+	fclose(devices);
+	return taken;
+}
+
+static struct fuse_session *session_make(struct node *node, bool real_number)
+{
+	char info[sizeof("DEVNAME=") + PROTO_NAME_MAX];
+	const char *info_argv[] = { info };
+	struct cuse_info cuse = {
+		.dev_major = real_number ? node->add.major : 0,
+		.dev_minor = real_number ? node->add.minor : 0,
+		.dev_info_argc = 1,
+		.dev_info_argv = info_argv,
+		.flags = CUSE_UNRESTRICTED_IOCTL,
+	};
+	char *argv[] = { (char *)"paradice-guestd", NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+
+	snprintf(info, sizeof(info), "DEVNAME=%s", node->name);
+	return cuse_lowlevel_new(&args, &cuse, &operations, node);
+}
+
+static bool node_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+static void node_close(struct cuse_node *cuse)
+{
+	/* Destroying the session closes the descriptor; the kernel then removes
+	 * the device. */
+	fuse_session_destroy(cuse->session);
+	free(cuse);
+}
+
+/* Serves the kernel's CUSE_INIT; when that is answered, the device is there or was
+ * refused. */
+static int node_try(struct node *node, const char *path, bool real_number)
+{
+	struct cuse_node *cuse = calloc(1, sizeof(*cuse));
+	struct fuse_buf buffer = { 0 };
+	int fd, r;
+
+	if (!cuse)
+		return -ENOMEM;
+	cuse->session = session_make(node, real_number);
+	fd = open("/dev/cuse", O_RDWR | O_CLOEXEC);
+	if (!cuse->session || fd < 0) {
+		r = fd < 0 ? -errno : -ENOMEM;
+		if (cuse->session)
+			fuse_session_destroy(cuse->session);
+		if (fd >= 0)
+			close(fd);
+		free(cuse);
+		return r;
+	}
+	cuse->fd = fd;
+	fuse_session_custom_io(cuse->session, &io, fd);
+	r = fuse_session_receive_buf(cuse->session, &buffer);
+	if (r > 0)
+		fuse_session_process_buf(cuse->session, &buffer);
+	free(buffer.mem);
+	if (r <= 0 || !node_exists(path)) {
+		node_close(cuse);
+		return r < 0 ? r : -EBUSY;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	node->private = cuse;
+	return 0;
+}
+
+static int cuse_node_add(struct node *node)
+{
+	char path[sizeof("/dev/") + PROTO_NAME_MAX];
+	bool real_number = !major_taken(node->add.major);
+	struct cuse_node *cuse;
+	int r;
+
+	snprintf(path, sizeof(path), "/dev/%s", node->name);
+	if (node_exists(path)) {
+		log_error("node \"%s\": %s exists already: give the device another name in the host's "
+			  "hostd.conf", node->name, path);
+		return -EEXIST;
+	}
+	r = node_try(node, path, real_number);
+	if (r == -EBUSY && real_number)
+		r = node_try(node, path, false);
+	if (r < 0) {
+		log_error("node \"%s\": CUSE: %s%s", node->name, strerror(-r),
+			  r == -ENOENT ? ": modprobe cuse" : "");
+		return r;
+	}
+	if (chmod(path, node->add.mode & 0777) < 0)
+		log_warning("node \"%s\": chmod %s: %s", node->name, path, strerror(errno));
+	cuse = node->private;
+	r = guest_watch(node->guest, cuse->fd, node);
+	if (r < 0) {
+		log_error("node \"%s\": epoll: %s", node->name, strerror(-r));
+		node_close(cuse);
+	}
+	return r;
+}
+
+static void cuse_node_remove(struct node *node)
+{
+	struct cuse_node *cuse = node->private;
+
+	guest_unwatch(node->guest, cuse->fd);
+	node_close(cuse);
+}
+
+static void cuse_serve(struct guest *guest, void *what)
+{
+	struct node *node = what;
+	struct cuse_node *cuse = node->private;
+
+	if (guest_fuse_serve(guest, cuse->session, cuse->fd) < 0) {
+		log_error("node \"%s\": the kernel has ended its CUSE session", node->name);
+		guest_unwatch(guest, cuse->fd);
+	}
+}
+
+static int cuse_start(struct guest *guest)
+{
+	if (access("/dev/cuse", R_OK | W_OK) == 0)
+		return 0;
+	log_error("/dev/cuse: %s: modprobe cuse, run as root, or use --frontend fuse", strerror(errno));
+	return -ENODEV;
+}
+
+static void cuse_stop(struct guest *guest)
+{
+	for (struct node *node = guest->nodes; node; node = node->next)
+		cuse_node_remove(node);
+}
+
+const struct frontend_ops frontend_cuse = {
+	.start = cuse_start,
+	.node_add = cuse_node_add,
+	.node_remove = cuse_node_remove,
+	.stop = cuse_stop,
+	.serve = cuse_serve,
+};

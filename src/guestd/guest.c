@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guestd's loop: FUSE requests in, messages out, answers back; see guest.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "guestd/guest.h"
+
+#define N_EVENTS 16
+#define MAX_REQUESTS 32 /* of one FUSE session before the ring gets its turn */
+#define LOOK_ROUNDS 64 /* glances at the ring between two looks at the descriptors */
+#define N_THREADS 8
+
+/* Each thread that leads has a buffer for FUSE requests and one for messages,
+ * because the lock is given up in the middle of serving one. */
+struct workspace {
+	struct fuse_buf request;
+	struct channel_buffer message;
+};
+static __thread struct workspace workspace;
+
+struct channel_buffer *guest_buffer(struct guest *guest)
+{
+	return &workspace.message;
+}
+
+int guest_watch(struct guest *guest, int fd, void *what)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = what };
+
+	return epoll_ctl(guest->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void guest_unwatch(struct guest *guest, int fd)
+{
+	epoll_ctl(guest->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int guest_fuse_serve(struct guest *guest, struct fuse_session *session, int fd)
+{
+	for (int i = 0; i < MAX_REQUESTS; i++) {
+		int r = fuse_session_receive_buf(session, &workspace.request);
+
+		if (fuse_session_exited(session) || r == -ENODEV || r == 0)
+			return -ENODEV;
+		if (r < 0)
+			return 0;
+		fuse_session_process_buf(session, &workspace.request);
+		/* One program at a time: look for its answer before for another
+		 * request. */
+		if (guest->n_sent <= 1 || !lead_mine(&guest->lead))
+			return 0;
+	}
+	return 0;
+}
+
+static void on_stop_signal(struct guest *guest)
+{
+	struct signalfd_siginfo info;
+
+	if (read(guest->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	log_info("stopping on signal %u", info.ssi_signo);
+	sd_notify(0, "STOPPING=1");
+	lead_stop(&guest->lead);
+}
+
+static void event_serve(struct guest *guest, void *what)
+{
+	struct transport *transport;
+
+	if (what == &guest->signal_fd) {
+		on_stop_signal(guest);
+	} else if (what == &guest->connected_fd) {
+		connection_take(guest);
+	} else if (what == &guest->channel) {
+		if (!guest->channel)
+			return;
+		transport = guest->channel->transport;
+		transport->ops->acknowledge(transport);
+		/* What came before the end is still served. */
+		connection_serve(guest);
+		if (guest->channel && guest->channel->transport == transport && !channel_alive(guest->channel))
+			connection_lost(guest, "the host is gone");
+	} else {
+		guest->frontend->serve(guest, what);
+	}
+}
+
+/* Looks at the ring for a moment, without the lock: nothing else frees the channel,
+ * because only the leader does, and it is here. */
+static bool glance(const struct channel *channel)
+{
+	for (int i = 0; i < LOOK_ROUNDS; i++) {
+		if (channel_readable(channel))
+			return true;
+		for (int j = 0; j < 4; j++)
+			__builtin_ia32_pause();
+	}
+	return false;
+}
+
+/* Waits for something to do: spinning while answers are expected soon, else
+ * asleep. Returns the number of events; gives the lock up. */
+static int wait_events(struct guest *guest, struct epoll_event *events)
+{
+	bool sleep = true;
+	int n;
+
+	if (guest->channel) {
+		channel_flush(guest->channel);
+		if (guest->n_sent && channel_now_ns() < guest->spin_until_ns) {
+			sleep = false;
+			if (glance(guest->channel))
+				return 0;
+		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due)) {
+			sleep = false;
+		}
+	}
+	pthread_mutex_unlock(&guest->lead.lock);
+	n = epoll_wait(guest->epoll_fd, events, N_EVENTS, sleep ? -1 : 0);
+	pthread_mutex_lock(&guest->lead.lock);
+	if (guest->channel && sleep)
+		channel_disarm(guest->channel);
+	return n;
+}
+
+static void guest_serve(void *context)
+{
+	struct guest *guest = context;
+	struct epoll_event events[N_EVENTS];
+	int n;
+
+	if (!workspace.message.memory && channel_buffer_init(&workspace.message) < 0) {
+		log_error("no memory for a buffer");
+		lead_stop(&guest->lead);
+	}
+	while (lead_mine(&guest->lead) && !guest->lead.stopping) {
+		if (guest->channel)
+			connection_serve(guest);
+		if (!lead_mine(&guest->lead))
+			return;
+		call_flush(guest);
+		n = wait_events(guest, events);
+		for (int i = 0; i < n && lead_mine(&guest->lead) && !guest->lead.stopping; i++)
+			event_serve(guest, events[i].data.ptr);
+	}
+}
+
+/* A standby is only needed when the leader is stuck in a program's memory. */
+static bool guest_pending(void *context)
+{
+	return true;
+}
+
+static const struct lead_ops lead_ops = {
+	.serve = guest_serve,
+	.pending = guest_pending,
+};
+
+static int signals_block(struct guest *guest)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -EINVAL;
+	sigdelset(&set, SIGHUP);
+	guest->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return guest->signal_fd < 0 ? -errno : 0;
+}
+
+static int guest_init(struct guest *guest, const struct guest_config *config)
+{
+	int r;
+
+	guest->config = config;
+	guest->frontend = config->frontend == FRONTEND_FUSE ? &frontend_fuse : &frontend_cuse;
+	guest->waiting_tail = &guest->waiting;
+	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++)
+		guest->free_slots[guest->n_free_slots++] = PROTO_IN_FLIGHT_MAX - 1 - i;
+	pthread_cond_init(&guest->disconnected, NULL);
+	guest->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	guest->connected_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (guest->epoll_fd < 0 || guest->connected_fd < 0)
+		return -errno;
+	r = signals_block(guest);
+	if (r == 0)
+		r = guest_watch(guest, guest->signal_fd, &guest->signal_fd);
+	if (r == 0)
+		r = guest_watch(guest, guest->connected_fd, &guest->connected_fd);
+	if (r == 0)
+		r = lead_init(&guest->lead, N_THREADS, &lead_ops, guest);
+	return r;
+}
+
+int guest_run(const struct guest_config *config)
+{
+	static struct guest guest;
+	int r;
+
+	r = guest_init(&guest, config);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	if (guest.frontend->start(&guest) < 0)
+		return EXIT_FAILURE;
+	r = connection_start(&guest);
+	if (r == 0)
+		r = lead_run(&guest.lead);
+	if (r < 0)
+		log_error("cannot start a thread: %s", strerror(-r));
+	pthread_mutex_lock(&guest.lead.lock);
+	connection_lost(&guest, "guestd stops");
+	guest.frontend->stop(&guest);
+	pthread_cond_broadcast(&guest.disconnected);
+	pthread_mutex_unlock(&guest.lead.lock);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

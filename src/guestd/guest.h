@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest side: what all of paradice-guestd's parts share.
+ *
+ * One loop (lead.h: a thread that leads, and a standby for when it is stuck in a
+ * program's memory) owns the FUSE descriptors and the connection. One lock
+ * (lead.lock) covers everything below.
+ *
+ * Objects: a node is a device file of this machine; it stays when the connection
+ * goes. A file is one open of a node; it belongs to the connection that opened it
+ * and is dead without it. A call is one FUSE request that waits for an answer.
+ */
+#ifndef PARADICE_GUESTD_GUEST_H
+#define PARADICE_GUESTD_GUEST_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guestd/conf.h"
+#include "proto/channel.h"
+#include "proto/lead.h"
+#include "proto/log.h"
+
+struct guest;
+struct frontend_ops;
+
+struct node {
+	struct node *next;
+	char name[PROTO_NAME_MAX + 1]; /* below /dev, or below the mount */
+	struct proto_device_add add; /* add.device: 0 while the host does not offer it */
+	struct guest *guest;
+	uint32_t n_files;
+	bool removed; /* goes when its last file does */
+	void *private; /* the frontend's */
+};
+
+struct file {
+	struct file *next; /* in its hash chain */
+	struct node *node;
+	uint64_t handle; /* the host's */
+	uint32_t connection; /* guest->connection when it was opened */
+	uint32_t watched; /* poll events the host watches; 0: none */
+	uint32_t ready; /* last known mask of them */
+	uint64_t ready_ns; /* when it was learnt */
+	struct fuse_pollhandle *poll_handle; /* who waits for a change, or NULL */
+};
+
+enum call_state { CALL_NEW, CALL_WAITING, CALL_SENT };
+
+struct call {
+	struct call *next; /* in the waiting list, or the free list */
+	enum call_state state;
+	fuse_req_t request; /* answered exactly once; NULL afterwards */
+	struct guest *guest;
+	struct node *node; /* OPEN */
+	struct file *file;
+	uint16_t opcode;
+	uint64_t tag;
+	uint64_t sent_ns;
+	bool interrupted;
+	uint32_t slot; /* place in guest->slots, and its bulk slot */
+	uint32_t bulk; /* the slot if bulk is used, or PROTO_BULK_NONE */
+	struct fuse_file_info info; /* OPEN */
+	union {
+		struct proto_open open;
+		struct proto_release release;
+		struct proto_read read;
+		struct proto_write write;
+		struct proto_ioctl ioctl;
+		struct proto_poll poll;
+	} body;
+	pid_t pid; /* IOCTL: the caller's thread */
+	struct proto_range range; /* IOCTL: the caller's memory */
+	void *payload; /* own copy of what goes with the body, or NULL */
+	uint32_t payload_size;
+};
+
+#define FILE_BUCKETS 256
+#define NO_SLOT UINT32_MAX
+
+struct guest {
+	struct lead lead;
+	const struct guest_config *config;
+	const struct frontend_ops *frontend;
+	int epoll_fd;
+	int signal_fd;
+	int connected_fd; /* the connector has a channel for us */
+	struct channel *channel; /* NULL while there is no connection */
+	struct channel *offered; /* made by the connector, not yet taken */
+	pthread_cond_t disconnected; /* the connector's turn */
+	uint32_t connection; /* counts connections */
+	bool settled; /* HELLO is done */
+	struct node *nodes;
+	struct file *files[FILE_BUCKETS];
+	struct call *slots[PROTO_IN_FLIGHT_MAX];
+	uint32_t free_slots[PROTO_IN_FLIGHT_MAX];
+	uint32_t n_free_slots;
+	uint32_t n_sent;
+	struct call *waiting; /* in order; for a slot, or for room in the ring */
+	struct call **waiting_tail;
+	struct call *releases; /* sent, without a slot */
+	uint64_t tag;
+	uint64_t spin_until_ns;
+	bool interrupts_due;
+	struct log_limit limit;
+	char last_reason[200]; /* why there is no connection, as last logged */
+};
+
+/* What makes nodes visible to programs. */
+struct frontend_ops {
+	/* Before the first node. 0 or negative errno (logged). */
+	int (*start)(struct guest *guest);
+	/* Makes a node visible. 0 or negative errno (logged). */
+	int (*node_add)(struct node *node);
+	/* Takes it away; nobody has it open. */
+	void (*node_remove)(struct node *node);
+	void (*stop)(struct guest *guest);
+	/* An fd of the frontend is readable (epoll data was `what`). Serves requests
+	 * until there are none. */
+	void (*serve)(struct guest *guest, void *what);
+};
+
+extern const struct frontend_ops frontend_cuse;
+extern const struct frontend_ops frontend_fuse;
+
+/* Runs the daemon until SIGTERM or SIGINT. The exit status. */
+int guest_run(const struct guest_config *config);
+
+/* connection.c: the connector thread, and the messages of the host. */
+int connection_start(struct guest *guest);
+/* The connector has offered a channel: take it. */
+void connection_take(struct guest *guest);
+/* Serves all messages that have come. */
+void connection_serve(struct guest *guest);
+/* Ends the connection: all calls end with EIO, files die, nodes stay. `reason` is
+ * logged. */
+void connection_lost(struct guest *guest, const char *reason);
+
+/* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
+int guest_watch(struct guest *guest, int fd, void *what);
+void guest_unwatch(struct guest *guest, int fd);
+
+/* Receives and processes what is queued on one FUSE session. -ENODEV when the
+ * kernel has ended it, else 0. */
+int guest_fuse_serve(struct guest *guest, struct fuse_session *session, int fd);
+
+/* The calling thread's buffer for a message. */
+struct channel_buffer *guest_buffer(struct guest *guest);
+
+/* node.c */
+struct node *node_find(struct guest *guest, uint32_t device);
+/* The host offers a device: a new node, or one that was there before. */
+void node_offer(struct guest *guest, const struct proto_device_add *add, const char *name);
+/* The host takes a device back. */
+void node_withdraw(struct guest *guest, struct node *node);
+/* After the host has offered all: nodes that it did not offer again go. */
+void node_sweep(struct guest *guest);
+/* A removed node goes when nobody has it open. */
+void node_put(struct node *node);
+
+/* file.c */
+struct file *file_new(struct node *node, uint64_t handle);
+void file_free(struct file *file);
+struct file *file_find(struct guest *guest, uint64_t handle);
+bool file_alive(const struct file *file);
+/* News of readiness: wakes who waits. `pushed`: the device has woken its waiters,
+ * even if the mask looks the same. */
+void file_ready(struct file *file, uint32_t mask, bool pushed);
+/* All files of a lost connection: poll says POLLERR | POLLHUP. */
+void file_all_dead(struct guest *guest);
+
+/* call.c: the requests of programs, as the frontends get them. */
+void call_open(struct node *node, fuse_req_t request, const struct fuse_file_info *info);
+void call_release(fuse_req_t request, struct file *file);
+void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags);
+void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags);
+void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
+		unsigned int flags);
+void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle);
+/* True while the answer to an open is being written to the kernel. */
+bool call_opening(void);
+/* An answer of the host. -EPROTO (fault in the channel) if it fits no call. */
+int call_answered(struct guest *guest, const struct proto_message *message);
+/* Sends what waits for a slot or for room, and interrupts that are due. */
+void call_flush(struct guest *guest);
+/* Ends every call with this errno. */
+void call_fail_all(struct guest *guest, int error);
+
+/* memory.c: the calling program's memory. Copies up to `size` bytes at `address`
+ * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.
+ * May block: call it away from the lock. */
+ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size);
+ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket between the supervisor (root) and one session (its own
+ * user, no file system): a SOCK_SEQPACKET pair, native structures, because both
+ * ends are the same program. The session is the less trusted end: the
+ * supervisor checks every number that comes from it.
+ */
+#ifndef PARADICE_HOSTD_CONTROL_H
+#define PARADICE_HOSTD_CONTROL_H
+
+#include <stdint.h>
+
+#include "proto/proto.h"
+
+enum control_kind {
+	/* supervisor → session */
+	CONTROL_START = 1, /* first: what the session is (struct control_start) */
+	CONTROL_DEVICE_ADD, /* a device this guest may open; also after the start */
+	CONTROL_DEVICE_REMOVE, /* device `id` is gone */
+	CONTROL_DEVICE_END, /* all that were there at the start are told */
+	CONTROL_OPENED, /* answer to CONTROL_OPEN; error, or 0 with the descriptor */
+	/* session → supervisor */
+	CONTROL_OPEN, /* open device `id` with `flags`; answered by CONTROL_OPENED */
+	CONTROL_OPEN_CANCEL, /* interrupt the open with this tag, if it still runs */
+	CONTROL_UP, /* a guest is connected and settled its HELLO */
+};
+
+/* How the session reaches its guest. */
+enum control_transport {
+	CONTROL_UNIX = 1, /* the connected socket comes as descriptor with CONTROL_START */
+	CONTROL_VCHAN, /* domid says which domain */
+};
+
+struct control_message {
+	uint32_t kind; /* enum control_kind */
+	uint32_t id; /* device number: 1…, never used again in one session */
+	uint64_t tag; /* CONTROL_OPEN…: chosen by the session */
+	int32_t error; /* CONTROL_OPENED: 0 or positive errno */
+	uint32_t flags; /* CONTROL_OPEN: open(2) flags; DEVICE_ADD: PROTO_DEVICE_… */
+	/* CONTROL_START */
+	uint32_t transport; /* enum control_transport */
+	uint32_t domid;
+	int32_t poll_us;
+	uint32_t uid; /* user and group to become; 0 = stay (not root anyway) */
+	uint32_t max_handles; /* quota */
+	uint32_t log_level;
+	/* CONTROL_DEVICE_ADD */
+	uint32_t class, major, minor, mode;
+	char name[PROTO_NAME_MAX + 1]; /* the guest's name for the device; or START: the guest's own name */
+};
+
+/* Sends one message, with descriptor `fd` unless it is -1. 0 or negative errno;
+ * -EPIPE when the other end is gone. */
+int control_send(int socket, const struct control_message *message, int fd);
+
+/* Receives one message, waiting for it unless the socket is non-blocking. *fdp is
+ * a descriptor that came with it (the caller owns it), or -1. 1, 0 when the
+ * other end is gone, -EAGAIN, -EPROTO for a message of another size, or another
+ * negative errno (-EINTR included). */
+int control_receive(int socket, struct control_message *message, int *fdp);
+
+#endif

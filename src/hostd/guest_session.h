@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session process of a guest, as the supervisor sees it.
+ *
+ * Lifetime: a struct guest_session is part of its guest, and is in use from
+ * guest_session_start() until the process is gone; then guest_session_gone() of
+ * guest.h is called. Supervisor's main thread only.
+ */
+#ifndef PARADICE_HOSTD_GUEST_SESSION_H
+#define PARADICE_HOSTD_GUEST_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "hostd/announce.h"
+#include "hostd/broker.h"
+
+struct guest;
+
+struct guest_session {
+	pid_t pid; /* 0: none */
+	uint32_t uid;
+	bool up; /* a guest is connected */
+	bool ending; /* it was told to end */
+	bool violated; /* it broke the rules of its control socket */
+	uint64_t started_us; /* CLOCK_MONOTONIC */
+	struct broker *broker; /* NULL when it is cut off */
+	struct announce announce;
+	sd_event_source *child;
+	sd_event_source *news; /* the broker's events */
+	sd_event_source *room; /* off, unless the control socket was full */
+	sd_event_source *kill_timer;
+};
+
+/* Starts the guest's session; `connection` (CONTROL_UNIX, else -1) stays the
+ * caller's. 0 when there is a process: guest_session_gone() follows, whatever
+ * happens to it. Else negative errno, -EUSERS when there is no user for it. */
+int guest_session_start(struct guest *guest, int connection);
+
+/* Cuts the session off, tells its process to end, and kills it soon. */
+void guest_session_end(struct guest *guest);
+
+/* Tells the session, if there is one, what changed in the supervisor's policy. */
+void guest_session_sync(struct guest *guest);
+
+/* Frees what the record holds; for guest_free(). */
+void guest_session_fini(struct guest_session *session);
+
+#endif

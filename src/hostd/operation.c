@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guest's requests on the real devices; see operation.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "hostd/session.h"
+#include "proto/layout.h"
+
+#define SLOW_NS (LEAD_AWAY_US * 1000u)
+
+static struct operation *operation_find(struct operation_table *table, uint64_t tag)
+{
+	for (uint32_t i = 0, seen = 0; i < PROTO_IN_FLIGHT_MAX && seen < table->n_used; i++) {
+		if (!table->operations[i].used)
+			continue;
+		seen++;
+		if (table->operations[i].tag == tag)
+			return &table->operations[i];
+	}
+	return NULL;
+}
+
+/* Enters a request, or ends the session if the guest broke the rules for tags. */
+static struct operation *operation_enter(struct session *session, const struct proto_message *message)
+{
+	struct operation_table *table = &session->operations;
+	struct proto_fault *fault = &session->channel->fault;
+	struct operation *operation = table->operations;
+
+	if (operation_find(table, message->header.tag)) {
+		proto_fault_set(fault, "%s: tag %llu is in use", message->desc->name,
+				(unsigned long long)message->header.tag);
+		session_violation(session);
+	}
+	if (table->n_used >= session->channel->max_in_flight) {
+		proto_fault_set(fault, "%s: more than the agreed %u requests are in flight",
+				message->desc->name, session->channel->max_in_flight);
+		session_violation(session);
+	}
+	while (operation->used)
+		operation++;
+	*operation = (struct operation){
+		.used = true,
+		.opcode = message->header.opcode,
+		.tag = message->header.tag,
+		.thread = pthread_self(),
+	};
+	table->n_used++;
+	return operation;
+}
+
+static void operation_leave(struct session *session, struct operation *operation)
+{
+	if (operation->interrupted) {
+		session->operations.n_interrupted--;
+		/* A signal may still be on its way to this thread: a system call takes
+		 * it, so that it cannot hit the next operation. */
+		if (operation->opcode != PROTO_OPEN)
+			(void)getppid();
+	}
+	operation->used = false;
+	session->operations.n_used--;
+}
+
+/* Around the system call of an operation. */
+static uint64_t run_begin(struct session *session, struct operation *operation, struct handle *handle)
+{
+	handle->n_users++;
+	operation->running = true;
+	/* A peer that sends more while this thread is away rings, and a standby
+	 * looks after it. What has already come, nobody rings for again. */
+	if (channel_arm(session->channel, false) && handle->slow)
+		lead_wake(&session->lead);
+	lead_away(&session->lead);
+	return channel_now_ns();
+}
+
+static void run_end(struct session *session, struct operation *operation, struct handle *handle,
+		    uint64_t since_ns)
+{
+	uint32_t serial = 0, mask = 0;
+	bool watched = handle->events != 0;
+
+	if (watched)
+		mask = handle_sample_take(handle, &serial);
+	lead_back(&session->lead);
+	if (lead_mine(&session->lead))
+		channel_disarm(session->channel);
+	if (watched)
+		handle_sample_publish(handle, serial, mask);
+	handle->slow = channel_now_ns() - since_ns > SLOW_NS;
+	operation->running = false;
+}
+
+/* Lets go of a handle. The last user of a released one closes it: without the
+ * lock, because a driver's release may take long. */
+static void handle_put(struct session *session, struct handle *handle)
+{
+	int fd;
+
+	if (--handle->n_users || !handle->released)
+		return;
+	handle->n_users++; /* nobody else may take it for the last */
+	readiness_forget(session, handle);
+	fd = handle_remove(&session->handles, handle);
+	channel_arm(session->channel, false);
+	lead_away(&session->lead);
+	close(fd);
+	lead_back(&session->lead);
+	if (lead_mine(&session->lead))
+		channel_disarm(session->channel);
+}
+
+void operation_reap(struct session *session)
+{
+	struct handle_table *table = &session->handles;
+
+	session->reap = false;
+	for (uint32_t i = 0; i < table->n_max; i++) {
+		struct handle *handle = &table->handles[i];
+
+		if (handle->id && handle->released && !handle->n_users) {
+			handle->n_users++;
+			handle_put(session, handle);
+		}
+	}
+}
+
+/* The handle of a request; when it is not open, says so once in a while. */
+static struct handle *request_handle(struct session *session, const struct proto_message *message,
+				     uint64_t id)
+{
+	struct handle *handle = handle_find(&session->handles, id);
+
+	if (!handle && log_limit_pass(&session->limit, session->guest))
+		log_warning("guest \"%s\": %s: handle 0x%llx is not open: EBADF", session->guest,
+			    message->desc->name, (unsigned long long)id);
+	return handle;
+}
+
+static void read_answer(struct session *session, struct operation *operation, struct handle *handle,
+			int64_t result, const void *data)
+{
+	struct proto_read_answer answer = { .result = result, .ready = PROTO_READY_UNKNOWN };
+	struct iovec payload = { (void *)data, data && result > 0 ? result : 0 };
+	uint64_t tag = operation->tag;
+
+	operation_leave(session, operation);
+	session_answer(session, PROTO_READ_ANSWER, tag, &answer, &answer.ready, handle, &payload, 1);
+}
+
+static bool serve_read(struct session *session, struct workspace *workspace,
+		       const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_read *request = message->body;
+	struct handle *handle = request_handle(session, message, request->handle);
+	bool bulk = request->bulk != PROTO_BULK_NONE;
+	uint8_t *data = workspace->image.memory;
+	uint64_t since_ns;
+	ssize_t n;
+
+	if (bulk)
+		data = channel_bulk(session->channel, request->bulk, request->size);
+	else if (request->size > session->channel->max_message - PROTO_READ_OVERHEAD)
+		data = NULL;
+	if (!data) {
+		proto_fault_set(&session->channel->fault, "READ: no room for size %u in bulk slot %d",
+				request->size, (int)request->bulk);
+		session_violation(session);
+	}
+	if (!handle) {
+		read_answer(session, operation, NULL, -EBADF, NULL);
+		return lead_mine(&session->lead);
+	}
+	handle_follow_flags(handle, request->flags);
+	since_ns = run_begin(session, operation, handle);
+	n = read(handle->fd, data, request->size);
+	n = n < 0 ? -errno : n;
+	run_end(session, operation, handle, since_ns);
+	read_answer(session, operation, handle, n, bulk ? NULL : data);
+	handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
+static void write_answer(struct session *session, struct operation *operation, struct handle *handle,
+			 int64_t result)
+{
+	struct proto_write_answer answer = { .result = result, .ready = PROTO_READY_UNKNOWN };
+	uint64_t tag = operation->tag;
+
+	operation_leave(session, operation);
+	session_answer(session, PROTO_WRITE_ANSWER, tag, &answer, &answer.ready, handle, NULL, 0);
+}
+
+static bool serve_write(struct session *session, struct workspace *workspace,
+			const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_write *request = message->body;
+	struct handle *handle = request_handle(session, message, request->handle);
+	const uint8_t *data = message->payload;
+	uint64_t since_ns;
+	ssize_t n;
+
+	if (request->bulk != PROTO_BULK_NONE)
+		data = channel_bulk(session->channel, request->bulk, request->size);
+	if (!data) {
+		proto_fault_set(&session->channel->fault, "WRITE: no room for size %u in bulk slot %d",
+				request->size, (int)request->bulk);
+		session_violation(session);
+	}
+	if (!handle) {
+		write_answer(session, operation, NULL, -EBADF);
+		return lead_mine(&session->lead);
+	}
+	handle_follow_flags(handle, request->flags);
+	since_ns = run_begin(session, operation, handle);
+	n = write(handle->fd, data, request->size);
+	n = n < 0 ? -errno : n;
+	run_end(session, operation, handle, since_ns);
+	write_answer(session, operation, handle, n);
+	handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
+static void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
+			 int64_t result, const struct proto_range *range, const void *bytes)
+{
+	struct proto_ioctl_answer answer = {
+		.result = result,
+		.ready = PROTO_READY_UNKNOWN,
+		.n_ranges = range ? 1 : 0,
+	};
+	struct iovec payload[2] = {
+		{ (void *)range, range ? sizeof(*range) : 0 },
+		{ (void *)bytes, range ? range->length : 0 },
+	};
+	uint64_t tag = operation->tag;
+
+	operation_leave(session, operation);
+	session_answer(session, PROTO_IOCTL_ANSWER, tag, &answer, &answer.ready, handle, payload, 2);
+}
+
+/* Says once for a while that a command is not declared, and what would help. */
+static void refuse_undeclared(struct session *session, const struct handle *handle, uint32_t command)
+{
+	const struct device *device = session_device(session, handle->device);
+
+	if (log_limit_pass(&session->limit, session->guest))
+		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x is not in the layout table: ENOTTY "
+			    "(it needs a row in src/proto/layout_*.c)",
+			    session->guest, device ? device->name : "?", command);
+}
+
+/* Checks an ioctl against the table and makes the driver's private image of the
+ * caller's memory. 0, or the negative errno that the program gets. */
+static int ioctl_prepare(struct session *session, struct workspace *workspace,
+			 const struct proto_message *message, const struct handle *handle,
+			 struct layout_need *need, struct proto_range *range)
+{
+	const struct proto_ioctl *request = message->body;
+	const struct proto_range *ranges;
+	const uint8_t *bytes;
+	uint32_t n, size;
+
+	memset(range, 0, sizeof(*range));
+	if (layout_refused(request->command))
+		return -ENOTTY;
+	if (request->argument < LAYOUT_POINTER_MIN)
+		return 0;
+	/* A 32-bit program's structures may differ under the same number. */
+	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
+	    !layout_need_class(need, handle->class)) {
+		refuse_undeclared(session, handle, request->command);
+		return -ENOTTY;
+	}
+	if (!need->in && !need->out)
+		return 0;
+	ranges = proto_ranges(message, &n, &bytes);
+	size = need->in > need->out ? need->in : need->out;
+	if (n != 1 || ranges[0].address != request->argument || ranges[0].length > size ||
+	    ranges[0].direction != (PROTO_RANGE_IN | PROTO_RANGE_OUT) || size > workspace->image.size / 2)
+		return -EINVAL;
+	/* The caller's memory ends before the structure does. */
+	if (need->in > ranges[0].length)
+		return -EFAULT;
+	*range = ranges[0];
+	memset(workspace->image.memory, 0, size);
+	memcpy(workspace->image.memory, bytes, range->length);
+	if (!layout_need_flat(need, workspace->image.memory, size)) {
+		refuse_undeclared(session, handle, request->command);
+		return -ENOTTY;
+	}
+	return 0;
+}
+
+/* What the driver wrote beyond the caller's memory, or nothing at all, does not go
+ * back. The result to give. */
+static int64_t ioctl_outcome(const struct workspace *workspace, const struct proto_message *message,
+			     const struct layout_need *need, struct proto_range *range, int64_t result)
+{
+	static const uint8_t zero[64];
+	const uint8_t *image = workspace->image.memory;
+	const struct proto_range *ranges;
+	const uint8_t *bytes;
+	uint32_t n;
+
+	if (!range->length)
+		return result;
+	for (uint32_t at = range->length; at < need->out; at += n) {
+		n = need->out - at < sizeof(zero) ? need->out - at : sizeof(zero);
+		if (memcmp(image + at, zero, n))
+			return -EFAULT;
+	}
+	ranges = proto_ranges(message, &n, &bytes);
+	(void)ranges;
+	if (memcmp(image, bytes, range->length) == 0)
+		range->length = 0;
+	range->direction = PROTO_RANGE_OUT;
+	return result;
+}
+
+static bool serve_ioctl(struct session *session, struct workspace *workspace,
+			const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_ioctl *request = message->body;
+	struct handle *handle = request_handle(session, message, request->handle);
+	struct layout_need need = { 0 };
+	struct proto_range range;
+	uint64_t since_ns;
+	int64_t result;
+
+	if (!handle) {
+		ioctl_answer(session, operation, NULL, -EBADF, NULL, NULL);
+		return lead_mine(&session->lead);
+	}
+	result = ioctl_prepare(session, workspace, message, handle, &need, &range);
+	if (result < 0) {
+		ioctl_answer(session, operation, handle, result, NULL, NULL);
+		return lead_mine(&session->lead);
+	}
+	since_ns = run_begin(session, operation, handle);
+	/* A small argument is a number; a driver that follows it meets no page. */
+	result = ioctl(handle->fd, request->command,
+		       range.address ? workspace->image.memory : (void *)(uintptr_t)request->argument);
+	result = result < 0 ? -errno : result;
+	run_end(session, operation, handle, since_ns);
+	result = ioctl_outcome(workspace, message, &need, &range, result);
+	ioctl_answer(session, operation, handle, result, range.length ? &range : NULL,
+		     workspace->image.memory);
+	handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
+static bool serve_poll(struct session *session, struct workspace *workspace,
+		       const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_poll *request = message->body;
+	struct handle *handle = request_handle(session, message, request->handle);
+	struct proto_poll_answer answer = { .result = -EBADF };
+	uint64_t tag = operation->tag;
+	uint64_t since_ns;
+
+	if (!handle) {
+		operation_leave(session, operation);
+		session_send(session, PROTO_POLL_ANSWER, tag, &answer, NULL, 0);
+		return lead_mine(&session->lead);
+	}
+	if (!handle->events || (request->events & READINESS_EVENTS & ~handle->events)) {
+		handle->events |= (request->events & READINESS_EVENTS) | POLLERR | POLLHUP;
+		readiness_wake(session);
+	}
+	since_ns = run_begin(session, operation, handle);
+	run_end(session, operation, handle, since_ns);
+	operation_leave(session, operation);
+	answer.result = 0;
+	session_answer(session, PROTO_POLL_ANSWER, tag, &answer, &answer.ready, handle, NULL, 0);
+	handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
+static bool serve_release(struct session *session, const struct proto_message *message)
+{
+	const struct proto_release *request = message->body;
+	struct handle *handle = request_handle(session, message, request->handle);
+	struct proto_release_answer answer = { .result = handle ? 0 : -EBADF };
+	uint64_t tag = message->header.tag;
+
+	if (handle) {
+		handle->n_users++;
+		handle->released = true;
+		handle_put(session, handle);
+	}
+	session_send(session, PROTO_RELEASE_ANSWER, tag, &answer, NULL, 0);
+	return lead_mine(&session->lead);
+}
+
+static void open_answer(struct session *session, struct operation *operation, int64_t result,
+			uint64_t handle)
+{
+	struct proto_open_answer answer = { .result = result, .handle = handle };
+	uint64_t tag = operation->tag;
+
+	operation_leave(session, operation);
+	session_send(session, PROTO_OPEN_ANSWER, tag, &answer, NULL, 0);
+}
+
+static bool serve_open(struct session *session, struct workspace *workspace,
+		       const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_open *request = message->body;
+	struct device *device = session_device(session, request->device);
+	struct control_message control = {
+		.kind = CONTROL_OPEN,
+		.id = request->device,
+		.tag = operation->tag,
+		.flags = request->flags,
+	};
+
+	operation->device = request->device;
+	operation->flags = request->flags;
+	if (!device || device->removed) {
+		open_answer(session, operation, -ENODEV, 0);
+	} else if (session->handles.n_used + ++session->n_opening > session->handles.n_max) {
+		session->n_opening--;
+		if (log_limit_pass(&session->limit, session->guest))
+			log_warning("guest \"%s\": device \"%s\": all %u handles are open: EMFILE "
+				    "(max-handles in hostd.conf)",
+				    session->guest, device->name, session->handles.n_max);
+		open_answer(session, operation, -EMFILE, 0);
+	} else {
+		operation->class = device->add.class;
+		if (control_send(session->control_fd, &control, -1) < 0)
+			session_end(session, "the supervisor is gone");
+	}
+	return lead_mine(&session->lead);
+}
+
+void operation_opened(struct session *session, uint64_t tag, int error, int fd)
+{
+	struct operation *operation = operation_find(&session->operations, tag);
+	struct handle *handle;
+
+	if (!operation || operation->opcode != PROTO_OPEN) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	session->n_opening--;
+	if (fd < 0) {
+		open_answer(session, operation, -(error > 0 ? error : EIO), 0);
+		return;
+	}
+	handle = handle_add(&session->handles, fd, operation->device, operation->class, operation->flags);
+	if (!handle)
+		close(fd);
+	open_answer(session, operation, handle ? 0 : -EMFILE, handle ? handle->id : 0);
+}
+
+static void interrupt(struct session *session, const struct proto_message *message)
+{
+	const struct proto_interrupt *request = message->body;
+	struct operation *operation = operation_find(&session->operations, request->target);
+	struct control_message cancel = { .kind = CONTROL_OPEN_CANCEL, .tag = request->target };
+
+	/* Its answer may be under way already: then that is the result. */
+	if (!operation || operation->interrupted)
+		return;
+	operation->interrupted = true;
+	session->operations.n_interrupted++;
+	if (operation->opcode == PROTO_OPEN)
+		(void)control_send(session->control_fd, &cancel, -1);
+	else
+		readiness_wake(session);
+}
+
+bool operation_signal(struct session *session)
+{
+	struct operation_table *table = &session->operations;
+	bool any = false;
+
+	if (!table->n_interrupted)
+		return false;
+	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++) {
+		struct operation *operation = &table->operations[i];
+
+		if (!operation->used || !operation->interrupted || operation->opcode == PROTO_OPEN)
+			continue;
+		any = true;
+		if (operation->running)
+			pthread_kill(operation->thread, OPERATION_SIGNAL);
+	}
+	return any;
+}
+
+static const struct {
+	uint16_t opcode;
+	operation_run_fn run;
+} runs[] = {
+	{ PROTO_OPEN, serve_open },   { PROTO_READ, serve_read }, { PROTO_WRITE, serve_write },
+	{ PROTO_IOCTL, serve_ioctl }, { PROTO_POLL, serve_poll },
+};
+
+bool operation_serve(struct session *session, struct workspace *workspace,
+		     const struct proto_message *message)
+{
+	if (message->header.opcode == PROTO_INTERRUPT) {
+		interrupt(session, message);
+		return true;
+	}
+	/* Closing needs no place among the operations: it must work when all are
+	 * taken by operations that block. */
+	if (message->header.opcode == PROTO_RELEASE)
+		return serve_release(session, message);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+		if (runs[i].opcode == message->header.opcode)
+			return runs[i].run(session, workspace, message,
+					   operation_enter(session, message));
+	session_violation(session); /* HELLO again: channel_hello_settle has the text */
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Operations: the requests of the guest that are under way, by tag, and what runs
+ * them on the real device. Each belongs to the thread that runs it, except opens,
+ * which wait for the supervisor. Covered by the session's lock; the system call
+ * itself runs without.
+ */
+#ifndef PARADICE_HOSTD_OPERATION_H
+#define PARADICE_HOSTD_OPERATION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/proto.h"
+
+struct session;
+struct workspace;
+
+struct operation {
+	bool used;
+	bool interrupted; /* the guest wants it to end: signals are sent until it does */
+	bool running; /* `thread` is in its system call */
+	uint16_t opcode;
+	uint64_t tag;
+	uint32_t device; /* OPEN */
+	uint32_t class; /* OPEN: of the device */
+	uint32_t flags; /* OPEN */
+	pthread_t thread;
+};
+
+struct operation_table {
+	struct operation operations[PROTO_IN_FLIGHT_MAX];
+	uint32_t n_used;
+	uint32_t n_interrupted;
+};
+
+/* What one request does. Called under the lock with the operation entered; gives
+ * the lock up while it runs; answers and leaves the operation. Returns whether
+ * the thread still leads. */
+typedef bool (*operation_run_fn)(struct session *session, struct workspace *workspace,
+				 const struct proto_message *message, struct operation *operation);
+
+/* Serves one decoded request, or ends the session for a violation. Returns whether
+ * the thread still leads. */
+bool operation_serve(struct session *session, struct workspace *workspace,
+		     const struct proto_message *message);
+
+/* The supervisor has answered an open: `fd`, or -1 and a positive errno. */
+void operation_opened(struct session *session, uint64_t tag, int error, int fd);
+
+/* Sends a signal to each interrupted operation that still runs. True if any does,
+ * so that it is called again soon: a signal that comes just before the system
+ * call would be lost. */
+bool operation_signal(struct session *session);
+
+/* Closes released handles whose last user was the readiness thread. */
+void operation_reap(struct session *session);
+
+/* The signal that interrupts an operation; its handler does nothing. */
+#define OPERATION_SIGNAL SIGUSR1
+
+#endif

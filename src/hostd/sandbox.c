@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The session's sandbox; see sandbox.h. */
+#include "config.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hostd/sandbox.h"
+#include "proto/log.h"
+
+/* Makes a directory that is already removed the root: empty, and nothing can be
+ * made in it. */
+static int root_empty(void)
+{
+	char path[] = "/tmp/paradice-XXXXXX";
+	int fd, r = 0;
+
+	if (!mkdtemp(path))
+		return -errno;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		r = -errno;
+	rmdir(path);
+	if (r == 0 && (fchdir(fd) < 0 || chroot(".") < 0))
+		r = -errno;
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int user_become(uint32_t uid)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
+	return 0;
+}
+
+#ifndef WITH_SANITIZERS
+static const int allowed_calls[] = {
+	/* the guest's operations */
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(ioctl), SCMP_SYS(poll), SCMP_SYS(close), SCMP_SYS(fcntl),
+	/* rings, readiness, supervisor */
+	SCMP_SYS(epoll_wait), SCMP_SYS(io_uring_enter), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
+	SCMP_SYS(timerfd_settime),
+	/* threads, signals, time */
+	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(madvise), SCMP_SYS(munmap),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(gettid),
+	SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(brk), SCMP_SYS(exit), SCMP_SYS(exit_group),
+};
+
+static int filter_rules(scmp_filter_ctx ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+	/* Threads, but no processes; glibc falls back from clone3, whose flags cannot
+	 * be checked. */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				     SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	/* Signals to threads of this process only. */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	/* Memory that is not code. */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return r;
+}
+
+static int filter_load(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r;
+
+	if (!ctx)
+		return -ENOMEM;
+	r = filter_rules(ctx);
+	if (r == 0)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return r;
+}
+#else
+static int filter_load(void)
+{
+	log_warning("session: built with sanitizers, which need more system calls: no seccomp filter");
+	return 0;
+}
+#endif
+
+int sandbox_enter(uint32_t uid, const char **whatp)
+{
+	int r;
+
+	if (uid) {
+		*whatp = "an empty root directory";
+		r = root_empty();
+		if (r < 0)
+			return r;
+		*whatp = "becoming the session's user";
+		r = user_become(uid);
+		if (r < 0)
+			return r;
+	}
+	*whatp = "dropping capabilities";
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -EPERM;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	*whatp = "the seccomp filter";
+	return filter_load();
+}

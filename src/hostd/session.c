@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The session process: start, the serving loop, and the end; see session.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hostd/sandbox.h"
+#include "hostd/session.h"
+
+#define FULL_WAIT_MIN_NS 20000
+#define FULL_WAIT_MAX_NS 10000000
+#define SPARE_THREADS 16 /* beyond the operations in flight: leader, standbys, closes */
+
+void session_end(struct session *session, const char *reason)
+{
+	if (reason)
+		log_error("guest \"%s\": %s", session->guest, reason);
+	/* Rings, handles and threads end with the process; the guest sees the
+	 * transport go. */
+	_exit(reason ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+void session_violation(struct session *session)
+{
+	log_error("guest \"%s\": protocol violation: %s; connection closed", session->guest,
+		  session->channel->fault.text);
+	_exit(EXIT_FAILURE);
+}
+
+struct device *session_device(struct session *session, uint32_t id)
+{
+	struct device *device = session->devices;
+
+	while (device && device->id != id)
+		device = device->next;
+	return device;
+}
+
+/* ---- sending ---- */
+
+/* Waits while the ring is full. A guest that does not read holds up nothing but
+ * its own operations. */
+static void full_wait(struct session *session, long *wait_ns)
+{
+	struct timespec ts = { .tv_nsec = *wait_ns };
+
+	channel_flush(session->channel);
+	if (!channel_alive(session->channel))
+		session_end(session, NULL);
+	session->n_sending++;
+	/* If this thread leads, a standby looks after the ring. */
+	lead_away(&session->lead);
+	nanosleep(&ts, NULL);
+	lead_back(&session->lead);
+	session->n_sending--;
+	if (*wait_ns < FULL_WAIT_MAX_NS)
+		*wait_ns *= 2;
+}
+
+void session_answer(struct session *session, uint16_t opcode, uint64_t tag, const void *body,
+		    uint32_t *readyp, struct handle *handle, const struct iovec *payload, int n)
+{
+	long wait_ns = FULL_WAIT_MIN_NS;
+	int r;
+
+	for (;;) {
+		if (readyp && handle && handle->events)
+			*readyp = handle->ready;
+		r = channel_send(session->channel, opcode, tag, body, payload, n);
+		if (r != -EAGAIN)
+			break;
+		full_wait(session, &wait_ns);
+	}
+	if (r == -EPROTO)
+		session_violation(session);
+	if (r < 0)
+		session_end(session, "internal error: a message does not fit the ring");
+	if (readyp && handle)
+		handle->told = true;
+	channel_flush(session->channel);
+}
+
+void session_send(struct session *session, uint16_t opcode, uint64_t tag, const void *body,
+		  const struct iovec *payload, int n)
+{
+	session_answer(session, opcode, tag, body, NULL, NULL, payload, n);
+}
+
+/* Sends one message that nobody waits for, if there is room. False if not. */
+static bool push(struct session *session, uint16_t opcode, const void *body, const struct iovec *payload)
+{
+	int r = channel_send(session->channel, opcode, 0, body, payload, payload ? 1 : 0);
+
+	if (r == -EPROTO)
+		session_violation(session);
+	return r == 0;
+}
+
+static bool push_devices(struct session *session)
+{
+	struct device **at = &session->devices;
+
+	while (*at) {
+		struct device *device = *at;
+		struct proto_device_remove remove = { .device = device->id };
+		struct iovec name = { device->name, strlen(device->name) };
+
+		if (!device->announced && !device->removed) {
+			if (!push(session, PROTO_DEVICE_ADD, &device->add, &name))
+				return false;
+			device->announced = true;
+			session->n_devices_announced++;
+		}
+		if (device->removed) {
+			if (device->announced && !push(session, PROTO_DEVICE_REMOVE, &remove, NULL))
+				return false;
+			*at = device->next;
+			free(device);
+			continue;
+		}
+		at = &device->next;
+	}
+	return true;
+}
+
+static bool push_ready(struct session *session)
+{
+	struct handle_table *table = &session->handles;
+
+	for (uint32_t i = 0, seen = 0; i < table->n_max && seen < table->n_used; i++) {
+		struct handle *handle = &table->handles[i];
+		struct proto_ready ready = { .handle = handle->id, .ready = handle->ready };
+
+		if (!handle->id)
+			continue;
+		seen++;
+		if (handle->told || handle->released || !handle->events)
+			continue;
+		if (!push(session, PROTO_READY, &ready, NULL))
+			return false;
+		handle->told = true;
+	}
+	return true;
+}
+
+void session_push(struct session *session)
+{
+	struct proto_device_end end = { 0 };
+
+	/* Who waits for room came first; older news must not follow newer. */
+	if (!session->backlog || !session->up || session->n_sending)
+		return;
+	session->backlog = !push_devices(session) || !push_ready(session);
+	end.n_devices = session->n_devices_announced;
+	if (!session->backlog && session->devices_told && !session->end_announced) {
+		session->end_announced = push(session, PROTO_DEVICE_END, &end, NULL);
+		session->backlog = !session->end_announced;
+	}
+	if (session->backlog)
+		channel_arm(session->channel, true);
+	channel_flush(session->channel);
+}
+
+/* ---- the supervisor ---- */
+
+static void device_add(struct session *session, const struct control_message *message)
+{
+	struct device *device = calloc(1, sizeof(*device));
+
+	if (!device)
+		session_end(session, "no memory for a device");
+	device->id = message->id;
+	device->add = (struct proto_device_add){
+		.device = message->id,
+		.class = message->class,
+		.major = message->major,
+		.minor = message->minor,
+		.mode = message->mode,
+		.flags = message->flags,
+	};
+	memcpy(device->name, message->name, sizeof(device->name) - 1);
+	device->next = session->devices;
+	session->devices = device;
+}
+
+void session_control(struct session *session, const struct control_message *message, int fd)
+{
+	struct device *device;
+
+	switch (message->kind) {
+	case CONTROL_DEVICE_ADD:
+		device_add(session, message);
+		break;
+	case CONTROL_DEVICE_REMOVE:
+		device = session_device(session, message->id);
+		if (device)
+			device->removed = true;
+		break;
+	case CONTROL_DEVICE_END:
+		session->devices_told = true;
+		break;
+	case CONTROL_OPENED:
+		operation_opened(session, message->tag, message->error, fd);
+		return;
+	default:
+		break;
+	}
+	session->backlog = true;
+	session_push(session);
+}
+
+/* ---- serving ---- */
+
+static struct workspace *workspace_take(struct session *session)
+{
+	struct workspace *workspace = session->workspaces;
+
+	if (workspace) {
+		session->workspaces = workspace->next;
+		return workspace;
+	}
+	workspace = calloc(1, sizeof(*workspace));
+	if (!workspace || channel_buffer_init(&workspace->message) < 0 ||
+	    channel_buffer_init(&workspace->image) < 0)
+		session_end(session, "no memory for another thread");
+	return workspace;
+}
+
+static void workspace_give(struct session *session, struct workspace *workspace)
+{
+	workspace->next = session->workspaces;
+	session->workspaces = workspace;
+}
+
+static void hello(struct session *session, const struct proto_message *message)
+{
+	struct control_message up = { .kind = CONTROL_UP };
+
+	if (channel_hello_settle(session->channel, message) < 0)
+		session_violation(session);
+	session->up = true;
+	session->backlog = true;
+	(void)control_send(session->control_fd, &up, -1);
+	session_push(session);
+}
+
+/* The ring is empty: spin for a while, then let this thread sleep. True if there
+ * is something after all. Gives the lock up. */
+static bool linger(struct session *session)
+{
+	bool found;
+
+	if (session->backlog)
+		session_push(session);
+	channel_flush(session->channel);
+	session->idle_since_ns = channel_now_ns();
+	if (channel_spin_budget_ns(session->channel)) {
+		pthread_mutex_unlock(&session->lead.lock);
+		found = channel_spin(session->channel, session->idle_since_ns, NULL);
+		pthread_mutex_lock(&session->lead.lock);
+		if (!lead_mine(&session->lead))
+			return false;
+		if (found)
+			return true;
+	}
+	return channel_arm(session->channel, session->backlog);
+}
+
+static void session_serve(void *context)
+{
+	struct session *session = context;
+	struct workspace *workspace = workspace_take(session);
+	struct proto_message message;
+	char text[256];
+	int r;
+
+	channel_disarm(session->channel);
+	while (lead_mine(&session->lead) && !session->lead.stopping) {
+		if (session->reap)
+			operation_reap(session);
+		r = channel_receive(session->channel, &workspace->message, &message);
+		if (r < 0)
+			session_violation(session);
+		if (r == 0) {
+			if (!linger(session))
+				break;
+			channel_disarm(session->channel);
+			continue;
+		}
+		if (session->idle_since_ns)
+			channel_waited(session->channel, session->idle_since_ns);
+		session->idle_since_ns = 0;
+		log_trace("guest \"%s\": < %s", session->guest, proto_print(&message, text, sizeof(text)));
+		if (message.header.opcode == PROTO_HELLO)
+			hello(session, &message);
+		else if (!operation_serve(session, workspace, &message))
+			break;
+	}
+	workspace_give(session, workspace);
+}
+
+static void session_woken(void *context)
+{
+	struct session *session = context;
+
+	session->channel->transport->ops->acknowledge(session->channel->transport);
+	if (!channel_alive(session->channel))
+		session_end(session, NULL);
+	if (session->backlog)
+		session_push(session);
+}
+
+static bool session_pending(void *context)
+{
+	struct session *session = context;
+
+	return session->reap || channel_readable(session->channel);
+}
+
+static const struct lead_ops lead_ops = {
+	.serve = session_serve,
+	.woken = session_woken,
+	.pending = session_pending,
+};
+
+/* ---- start ---- */
+
+static void on_signal(int number)
+{
+	/* It only has to make a system call return EINTR. */
+	(void)number;
+}
+
+static int start_read(struct session *session, struct control_message *start, int *fdp)
+{
+	int r;
+
+	do
+		r = control_receive(session->control_fd, start, fdp);
+	while (r == -EINTR);
+	if (r <= 0 || start->kind != CONTROL_START)
+		return r < 0 ? r : -EPROTO;
+	memcpy(session->guest, start->name, sizeof(session->guest) - 1);
+	log_level_set(start->log_level);
+	return 0;
+}
+
+static int transport_make(struct session *session, const struct control_message *start, int fd)
+{
+	struct transport *transport;
+	int r;
+
+	if (start->transport == CONTROL_VCHAN)
+		r = transport_vchan_serve(start->domid, &transport);
+	else
+		r = transport_unix_accept(fd, &transport);
+	if (r < 0)
+		return r;
+	session->channel = channel_new(transport, PROTO_FROM_GUEST, start->poll_us);
+	return session->channel ? 0 : -ENOMEM;
+}
+
+/* Room for the quota's descriptors besides our own. */
+static void limits_set(uint32_t max_handles)
+{
+	struct rlimit limit = { max_handles + 64, max_handles + 64 };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning("session: RLIMIT_NOFILE %lu: %s", (unsigned long)limit.rlim_cur, strerror(errno));
+}
+
+static int session_prepare(struct session *session, const struct control_message *start, int fd,
+			   const char **whatp)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	int r;
+
+	sigaction(OPERATION_SIGNAL, &action, NULL);
+	limits_set(start->max_handles);
+	*whatp = start->transport == CONTROL_VCHAN ? "vchan server (is xen-gntalloc loaded, are grants left?)"
+						   : "unix transport";
+	r = transport_make(session, start, fd);
+	if (r < 0)
+		return r;
+	*whatp = "memory";
+	r = handle_table_init(&session->handles, start->max_handles);
+	if (r < 0)
+		return r;
+	r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
+	if (r == 0)
+		r = lead_watch(&session->lead, session->channel->transport->event_fd);
+	if (r < 0)
+		return r;
+	*whatp = "io_uring (is it forbidden by kernel.io_uring_disabled?)";
+	r = readiness_init(session);
+	if (r < 0)
+		return r;
+	return sandbox_enter(start->uid, whatp);
+}
+
+int session_main(int control_fd)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	struct control_message start;
+	const char *what = "control socket";
+	int fd = -1, r;
+
+	if (!session)
+		return EXIT_FAILURE;
+	session->control_fd = control_fd;
+	r = start_read(session, &start, &fd);
+	if (r == 0)
+		r = session_prepare(session, &start, fd, &what);
+	if (r == 0) {
+		what = "control socket";
+		r = fcntl(control_fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	}
+	if (r == 0)
+		r = channel_hello(session->channel, PROTO_IN_FLIGHT_MAX);
+	if (r == 0) {
+		channel_flush(session->channel);
+		what = "threads";
+		r = readiness_start(session);
+	}
+	if (r == 0)
+		r = lead_run(&session->lead);
+	log_error("guest \"%s\": session cannot start: %s: %s", session->guest, what, strerror(-r));
+	return EXIT_FAILURE;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages over the rings of a transport. Indices and bytes of the rings are the
+ * peer's to change at any time: each index is read once, checked against the
+ * ring's size and then used; each message is copied out before it is looked at.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "proto/channel.h"
+
+#define SPIN_MAX_NS 100000u /* about two wake-ups on a slow machine (RIG measurements) */
+#define GAP_CAP_NS (4 * SPIN_MAX_NS) /* one long pause says no more than this */
+#define GAP_WEIGHT 8
+
+int channel_buffer_init(struct channel_buffer *buffer)
+{
+	buffer->size = PROTO_MESSAGE_MAX;
+	buffer->memory = mmap(NULL, buffer->size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (buffer->memory == MAP_FAILED) {
+		buffer->memory = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+void channel_buffer_fini(struct channel_buffer *buffer)
+{
+	if (buffer->memory)
+		munmap(buffer->memory, buffer->size);
+	buffer->memory = NULL;
+}
+
+struct channel *channel_new(struct transport *transport, enum proto_from peer, int poll_us)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel) {
+		transport_close(transport);
+		return NULL;
+	}
+	channel->transport = transport;
+	channel->peer = peer;
+	channel->max_message = PROTO_MESSAGE_MAX;
+	channel->max_in_flight = PROTO_IN_FLIGHT_MAX;
+	channel->poll_us = poll_us;
+	channel->gap_ns = GAP_CAP_NS;
+	return channel;
+}
+
+void channel_free(struct channel *channel)
+{
+	if (!channel)
+		return;
+	transport_close(channel->transport);
+	free(channel);
+}
+
+static void ring_put(struct ring *ring, const void *data, size_t length)
+{
+	uint32_t at = ring->index & (ring->size - 1);
+	size_t first = ring->size - at;
+
+	if (first > length)
+		first = length;
+	memcpy(ring->untrusted_buffer + at, data, first);
+	memcpy(ring->untrusted_buffer, (const uint8_t *)data + first, length - first);
+	ring->index += length;
+}
+
+static void ring_get(const struct ring *ring, uint32_t index, void *data, size_t length)
+{
+	uint32_t at = index & (ring->size - 1);
+	size_t first = ring->size - at;
+
+	if (first > length)
+		first = length;
+	memcpy(data, ring->untrusted_buffer + at, first);
+	memcpy((uint8_t *)data + first, ring->untrusted_buffer, length - first);
+}
+
+int channel_send(struct channel *channel, uint16_t opcode, uint64_t tag, const void *body,
+		 const struct iovec *payload, int n)
+{
+	struct ring *ring = &channel->transport->send;
+	const struct proto_desc *desc = proto_desc_find(opcode);
+	struct proto_header header = { .opcode = opcode, .tag = tag };
+	uint64_t length;
+	uint32_t used;
+
+	length = sizeof(header) + desc->body_size;
+	for (int i = 0; i < n; i++)
+		length += payload[i].iov_len;
+	if (length > channel->max_message || length > ring->size)
+		return -EMSGSIZE;
+	used = ring->index - __atomic_load_n(&ring->untrusted_shared->cons, __ATOMIC_ACQUIRE);
+	if (used > ring->size)
+		return proto_fault_set(&channel->fault, "ring: the peer's consumer index is off by %u", used);
+	if (length > ring->size - used)
+		return -EAGAIN;
+	header.length = length;
+	ring_put(ring, &header, sizeof(header));
+	ring_put(ring, body, desc->body_size);
+	for (int i = 0; i < n; i++)
+		ring_put(ring, payload[i].iov_base, payload[i].iov_len);
+	__atomic_store_n(&ring->untrusted_shared->prod, ring->index, __ATOMIC_RELEASE);
+	channel->doorbell_due = true;
+	return 0;
+}
+
+void channel_flush(struct channel *channel)
+{
+	struct transport *t = channel->transport;
+	uint8_t bits = (channel->doorbell_due ? RING_NOTIFY_WRITE : 0) |
+		       (channel->room_due ? RING_NOTIFY_READ : 0);
+
+	if (!bits)
+		return;
+	channel->doorbell_due = channel->room_due = false;
+	/* Our index must be out before we look whether the peer sleeps; the peer
+	 * asks before it looks at our index (channel_arm). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!(__atomic_load_n(t->untrusted_asked, __ATOMIC_RELAXED) & bits))
+		return;
+	if (__atomic_fetch_and(t->untrusted_asked, (uint8_t)~bits, __ATOMIC_SEQ_CST) & bits)
+		t->ops->doorbell(t);
+}
+
+bool channel_readable(const struct channel *channel)
+{
+	const struct ring *ring = &channel->transport->receive;
+
+	return __atomic_load_n(&ring->untrusted_shared->prod, __ATOMIC_ACQUIRE) != ring->index;
+}
+
+int channel_receive(struct channel *channel, struct channel_buffer *buffer,
+		    struct proto_message *message)
+{
+	struct ring *ring = &channel->transport->receive;
+	struct proto_header header;
+	uint32_t ready;
+	int r;
+
+	ready = __atomic_load_n(&ring->untrusted_shared->prod, __ATOMIC_ACQUIRE) - ring->index;
+	if (!ready)
+		return 0;
+	if (ready > ring->size)
+		return proto_fault_set(&channel->fault, "ring: the peer's producer index is off by %u", ready);
+	if (ready < sizeof(header))
+		return proto_fault_set(&channel->fault, "truncated: %u bytes are less than a header", ready);
+	ring_get(ring, ring->index, &header, sizeof(header));
+	r = proto_header_check(&header, channel->peer, channel->max_message, &channel->fault);
+	if (r < 0)
+		return r;
+	if (header.length > ready)
+		return proto_fault_set(&channel->fault, "truncated: header.length %u, but %u bytes came",
+				       header.length, ready);
+	if (header.length > buffer->size)
+		return proto_fault_set(&channel->fault, "header.length %u is over %zu", header.length,
+				       buffer->size);
+	/* The header that was checked is the one that is decoded: the bytes in the
+	 * ring may have changed since. */
+	memcpy(buffer->memory, &header, sizeof(header));
+	ring_get(ring, ring->index + sizeof(header), (uint8_t *)buffer->memory + sizeof(header),
+		 header.length - sizeof(header));
+	ring->index += header.length;
+	__atomic_store_n(&ring->untrusted_shared->cons, ring->index, __ATOMIC_RELEASE);
+	channel->room_due = true;
+	r = proto_decode(buffer->memory, header.length, channel->peer, channel->max_message, message,
+			 &channel->fault);
+	if (r < 0)
+		return r;
+	if (!channel->version && header.opcode != PROTO_HELLO)
+		return proto_fault_set(&channel->fault, "%s came before HELLO", message->desc->name);
+	return 1;
+}
+
+bool channel_arm(struct channel *channel, bool room)
+{
+	uint8_t bits = RING_NOTIFY_WRITE | (room ? RING_NOTIFY_READ : 0);
+
+	__atomic_fetch_or(channel->transport->untrusted_wanted, bits, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return channel_readable(channel);
+}
+
+void channel_disarm(struct channel *channel)
+{
+	uint8_t *wanted = channel->transport->untrusted_wanted;
+
+	/* The peer clears the bit when it rings; writing then would only cost. */
+	if (__atomic_load_n(wanted, __ATOMIC_RELAXED) & RING_NOTIFY_WRITE)
+		__atomic_fetch_and(wanted, (uint8_t)~RING_NOTIFY_WRITE, __ATOMIC_RELAXED);
+}
+
+bool channel_alive(const struct channel *channel)
+{
+	return channel->transport->ops->peer_alive(channel->transport);
+}
+
+uint64_t channel_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+uint32_t channel_spin_budget_ns(const struct channel *channel)
+{
+	if (channel->poll_us >= 0)
+		return channel->poll_us * 1000u;
+	return channel->gap_ns < SPIN_MAX_NS ? SPIN_MAX_NS : 0;
+}
+
+bool channel_spin(const struct channel *channel, uint64_t since_ns, const int *stop)
+{
+	uint64_t until = since_ns + channel_spin_budget_ns(channel);
+
+	while (!channel_readable(channel)) {
+		if (channel_now_ns() >= until || (stop && __atomic_load_n(stop, __ATOMIC_RELAXED)))
+			return false;
+		for (int i = 0; i < 16; i++)
+			__builtin_ia32_pause();
+	}
+	return true;
+}
+
+void channel_waited(struct channel *channel, uint64_t since_ns)
+{
+	uint64_t gap = channel_now_ns() - since_ns;
+
+	if (gap > GAP_CAP_NS)
+		gap = GAP_CAP_NS;
+	channel->gap_ns += ((int32_t)gap - (int32_t)channel->gap_ns) / GAP_WEIGHT;
+}
+
+int channel_hello(struct channel *channel, uint32_t max_in_flight)
+{
+	struct proto_hello hello = {
+		.magic = PROTO_MAGIC,
+		.version_min = PROTO_VERSION_MIN,
+		.version_max = PROTO_VERSION_MAX,
+		.max_message = PROTO_MESSAGE_MAX,
+		.max_in_flight = max_in_flight,
+	};
+
+	channel->max_in_flight = max_in_flight;
+	return channel_send(channel, PROTO_HELLO, 0, &hello, NULL, 0);
+}
+
+int channel_hello_settle(struct channel *channel, const struct proto_message *message)
+{
+	const struct proto_hello *hello = message->body;
+
+	if (channel->version)
+		return proto_fault_set(&channel->fault, "HELLO came twice");
+	if (hello->magic != PROTO_MAGIC)
+		return proto_fault_set(&channel->fault, "HELLO: magic 0x%llx: the peer is not Paradice",
+				       (unsigned long long)hello->magic);
+	if (hello->version_min > PROTO_VERSION_MAX || hello->version_max < PROTO_VERSION_MIN ||
+	    hello->version_min > hello->version_max)
+		return proto_fault_set(&channel->fault,
+				       "HELLO: the peer speaks protocol versions %u to %u, this side %u to %u: "
+				       "upgrade the older of the two",
+				       hello->version_min, hello->version_max, PROTO_VERSION_MIN,
+				       PROTO_VERSION_MAX);
+	if (hello->max_message < PROTO_MESSAGE_MIN)
+		return proto_fault_set(&channel->fault, "HELLO: max_message %u is under %u",
+				       hello->max_message, PROTO_MESSAGE_MIN);
+	if (hello->max_in_flight < 1)
+		return proto_fault_set(&channel->fault, "HELLO: max_in_flight is zero");
+	channel->version = hello->version_max < PROTO_VERSION_MAX ? hello->version_max : PROTO_VERSION_MAX;
+	if (hello->max_message < channel->max_message)
+		channel->max_message = hello->max_message;
+	if (hello->max_in_flight < channel->max_in_flight)
+		channel->max_in_flight = hello->max_in_flight;
+	channel->capabilities = 0; /* version 1 has none; unknown offers are ignored */
+	return 0;
+}
+
+uint8_t *channel_bulk(const struct channel *channel, uint32_t slot, uint32_t size)
+{
+	const struct transport *t = channel->transport;
+
+	if (slot >= t->n_bulk || size > t->bulk_size)
+		return NULL;
+	return t->bulk + (size_t)slot * t->bulk_size;
+}
+
+int channel_poll_parse(const char *text, int *pollp)
+{
+	char *end;
+	long n;
+
+	if (strcmp(text, "auto") == 0) {
+		*pollp = CHANNEL_POLL_AUTO;
+		return 0;
+	}
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < 0 || n > 1000)
+		return -EINVAL;
+	*pollp = n;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layout rows: digital TV front ends, demultiplexers and conditional access.
+ * Checked against drivers/media/dvb-core: dvb_usercopy() of dvbdev.c copies in
+ * and out by the number's size, and in even for _IOR.
+ *
+ * Not flat: FE_SET_PROPERTY and FE_GET_PROPERTY (props), DMX_EXPBUF (a new
+ * descriptor). Left out: NET_ADD_IF and the like, which make network interfaces,
+ * and the decoder commands of audio.h, video.h and osd.h, used by one old driver.
+ */
+#include "config.h"
+
+#include <linux/dvb/ca.h>
+#include <linux/dvb/dmx.h>
+#include <linux/dvb/frontend.h>
+
+#include "proto/layout_rows.h"
+
+static const struct layout rows[] = {
+	FLAT_INOUT(FE_GET_INFO, struct dvb_frontend_info),
+	NO_ARGUMENT(FE_DISEQC_RESET_OVERLOAD),
+	FLAT(FE_DISEQC_SEND_MASTER_CMD, struct dvb_diseqc_master_cmd),
+	FLAT_INOUT(FE_DISEQC_RECV_SLAVE_REPLY, struct dvb_diseqc_slave_reply),
+	FLAT_INOUT(FE_READ_STATUS, fe_status_t),
+	FLAT_INOUT(FE_READ_BER, __u32),
+	FLAT_INOUT(FE_READ_SIGNAL_STRENGTH, __u16),
+	FLAT_INOUT(FE_READ_SNR, __u16),
+	FLAT_INOUT(FE_READ_UNCORRECTED_BLOCKS, __u32),
+	FLAT(FE_SET_FRONTEND, struct dvb_frontend_parameters),
+	FLAT_INOUT(FE_GET_FRONTEND, struct dvb_frontend_parameters),
+	FLAT_INOUT(FE_GET_EVENT, struct dvb_frontend_event),
+
+	NO_ARGUMENT(DMX_START),
+	NO_ARGUMENT(DMX_STOP),
+	FLAT(DMX_SET_FILTER, struct dmx_sct_filter_params),
+	FLAT(DMX_SET_PES_FILTER, struct dmx_pes_filter_params),
+	NUMBER(DMX_SET_BUFFER_SIZE),
+	FLAT_INOUT(DMX_GET_PES_PIDS, __u16[5]),
+	FLAT(DMX_GET_STC, struct dmx_stc),
+	FLAT(DMX_ADD_PID, __u16),
+	FLAT(DMX_REMOVE_PID, __u16),
+	FLAT(DMX_REQBUFS, struct dmx_requestbuffers),
+	FLAT(DMX_QUERYBUF, struct dmx_buffer),
+	FLAT(DMX_QBUF, struct dmx_buffer),
+	FLAT(DMX_DQBUF, struct dmx_buffer),
+
+	NO_ARGUMENT(CA_RESET),
+	FLAT_INOUT(CA_GET_CAP, struct ca_caps),
+	FLAT_INOUT(CA_GET_SLOT_INFO, struct ca_slot_info),
+	FLAT_INOUT(CA_GET_DESCR_INFO, struct ca_descr_info),
+	FLAT_INOUT(CA_GET_MSG, struct ca_msg),
+	FLAT(CA_SEND_MSG, struct ca_msg),
+	FLAT(CA_SET_DESCR, struct ca_descr),
+};
+
+LAYOUT_TABLE(layout_dvb, "linux/dvb/frontend.h, dmx.h, ca.h",
+	     LAYOUT_CLASS(MEDIA) | LAYOUT_CLASS(OTHER));

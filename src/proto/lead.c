@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The leader and its standbys; see lead.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "proto/channel.h"
+#include "proto/lead.h"
+
+#define KEEP_STANDBY 2 /* threads that stay when they have nothing to do */
+#define STACK_SIZE (256 * 1024)
+
+/* The number with which this thread leads, or led last; 0: none. */
+static __thread uint64_t own_number;
+
+enum { WATCH_OWNER, WATCH_TIMER, WATCH_WAKE };
+
+static int epoll_add(struct lead *lead, int fd, uint64_t what)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = what };
+
+	return epoll_ctl(lead->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int lead_init(struct lead *lead, uint32_t max_threads, const struct lead_ops *ops, void *context)
+{
+	int r = 0;
+
+	memset(lead, 0, sizeof(*lead));
+	pthread_mutex_init(&lead->lock, NULL);
+	pthread_cond_init(&lead->gone, NULL);
+	lead->ops = ops;
+	lead->context = context;
+	lead->max_threads = max_threads;
+	lead->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	lead->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	lead->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (lead->epoll_fd < 0 || lead->timer_fd < 0 || lead->wake_fd < 0)
+		r = -errno;
+	if (r == 0)
+		r = epoll_add(lead, lead->timer_fd, WATCH_TIMER);
+	if (r == 0)
+		r = epoll_add(lead, lead->wake_fd, WATCH_WAKE);
+	if (r < 0)
+		lead_fini(lead);
+	return r;
+}
+
+void lead_fini(struct lead *lead)
+{
+	const int fds[] = { lead->epoll_fd, lead->timer_fd, lead->wake_fd };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	pthread_cond_destroy(&lead->gone);
+	pthread_mutex_destroy(&lead->lock);
+}
+
+int lead_watch(struct lead *lead, int fd)
+{
+	return epoll_add(lead, fd, WATCH_OWNER);
+}
+
+static void *standby_main(void *context);
+
+/* Starts a standby if there is none. Fails silently: the next take-over tries
+ * again, and until then one slow operation may delay others. */
+static void standby_ensure(struct lead *lead)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (lead->n_standby || lead->stopping || lead->n_threads >= lead->max_threads)
+		return;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attr, standby_main, lead) == 0) {
+		lead->n_threads++;
+		/* Counted from here on, so that nobody starts a second one. */
+		lead->n_standby++;
+	}
+	pthread_attr_destroy(&attr);
+}
+
+/* True if the caller should lead now. While a leader is away but not yet for
+ * long, waits a little: it mostly comes back at once. */
+static bool take_over(struct lead *lead)
+{
+	while (lead->leading && !lead->stopping) {
+		uint64_t away_ns;
+
+		if (!lead->away_since_ns || !lead->ops->pending(lead->context))
+			return false;
+		away_ns = channel_now_ns() - lead->away_since_ns;
+		if (away_ns >= LEAD_AWAY_US * 1000u)
+			break;
+		pthread_mutex_unlock(&lead->lock);
+		sched_yield();
+		pthread_mutex_lock(&lead->lock);
+	}
+	return !lead->stopping;
+}
+
+static void lead_on(struct lead *lead)
+{
+	own_number = ++lead->leader;
+	lead->leading = true;
+	lead->away_since_ns = 0;
+	lead->n_standby--;
+	standby_ensure(lead);
+	lead->ops->serve(lead->context);
+	if (lead_mine(lead))
+		lead->leading = false;
+	lead->n_standby++;
+	own_number = 0;
+}
+
+/* Sleeps until something happens; under the lock before and after. */
+static void standby_sleep(struct lead *lead)
+{
+	struct epoll_event event;
+	int n;
+
+	pthread_mutex_unlock(&lead->lock);
+	n = epoll_wait(lead->epoll_fd, &event, 1, -1);
+	pthread_mutex_lock(&lead->lock);
+	if (n <= 0)
+		return;
+	if (event.data.u64 == WATCH_TIMER)
+		lead->timer_armed = false;
+	if (event.data.u64 == WATCH_OWNER && lead->ops->woken)
+		lead->ops->woken(lead->context);
+}
+
+static void standby_loop(struct lead *lead, bool first)
+{
+	while (!lead->stopping && (first || lead->n_standby <= KEEP_STANDBY)) {
+		if (take_over(lead))
+			lead_on(lead);
+		if (lead->stopping || lead->n_standby > KEEP_STANDBY)
+			break;
+		standby_sleep(lead);
+	}
+	lead->n_standby--;
+	lead->n_threads--;
+	pthread_cond_broadcast(&lead->gone);
+}
+
+static void *standby_main(void *context)
+{
+	struct lead *lead = context;
+
+	pthread_mutex_lock(&lead->lock);
+	standby_loop(lead, false);
+	pthread_mutex_unlock(&lead->lock);
+	return NULL;
+}
+
+int lead_run(struct lead *lead)
+{
+	pthread_mutex_lock(&lead->lock);
+	lead->n_threads++;
+	lead->n_standby++;
+	standby_loop(lead, true);
+	while (lead->n_threads || !lead->stopping)
+		pthread_cond_wait(&lead->gone, &lead->lock);
+	pthread_mutex_unlock(&lead->lock);
+	return 0;
+}
+
+static void away_begin(struct lead *lead)
+{
+	lead->away_since_ns = channel_now_ns();
+	if (!lead->timer_armed) {
+		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
+
+		lead->timer_armed = timerfd_settime(lead->timer_fd, 0, &once, NULL) == 0;
+	}
+}
+
+bool lead_mine(const struct lead *lead)
+{
+	return lead->leader == own_number;
+}
+
+void lead_away(struct lead *lead)
+{
+	if (lead_mine(lead))
+		away_begin(lead);
+	pthread_mutex_unlock(&lead->lock);
+}
+
+void lead_back(struct lead *lead)
+{
+	pthread_mutex_lock(&lead->lock);
+	if (lead_mine(lead))
+		lead->away_since_ns = 0;
+}
+
+void lead_wait(struct lead *lead, pthread_cond_t *cond)
+{
+	if (lead_mine(lead))
+		away_begin(lead);
+	pthread_cond_wait(cond, &lead->lock);
+	if (lead_mine(lead))
+		lead->away_since_ns = 0;
+}
+
+void lead_wake(struct lead *lead)
+{
+	uint64_t one = 1;
+
+	/* Only a full counter can fail, and then it is readable anyway. */
+	(void)!write(lead->wake_fd, &one, sizeof(one));
+}
+
+void lead_stop(struct lead *lead)
+{
+	/* Each edge wakes one sleeper; repeated, it wakes all of them. */
+	static const struct itimerspec repeat = { .it_value.tv_nsec = 1, .it_interval.tv_nsec = 1000000 };
+
+	lead->stopping = true;
+	timerfd_settime(lead->timer_fd, 0, &repeat, NULL);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who serves the ring: one leading thread, and standbys that take the lead over
+ * when the leader does not come back from a call in time.
+ *
+ * Waking a thread costs more than most operations, so the leader runs each
+ * operation itself. Around a call that may block it goes "away", which only
+ * gives up the lock. Standbys sleep; what wakes one is a descriptor of the owner
+ * (the doorbell: the peer has sent more), lead_wake() (the leader itself expects
+ * to be long), or a timer that runs at most once in LEAD_TICK_US while there is
+ * traffic, because arming a timer for each call would cost more than the call
+ * (10 µs in a virtual machine). A standby that finds the leader away for longer
+ * than LEAD_AWAY_US leads on; the old leader finishes its operation when its call
+ * returns, and becomes a standby.
+ *
+ * One lock covers all of the owner's state; a thread holds it except while it is
+ * away or sleeps. Lifetime: lead_init(), lead_run() (returns after lead_stop()
+ * when all threads have ended), lead_fini().
+ */
+#ifndef PARADICE_LEAD_H
+#define PARADICE_LEAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LEAD_AWAY_US 50 /* how long a leader may be away */
+#define LEAD_TICK_US 1000
+
+struct lead_ops {
+	/* Serves until there is nothing left to do, or lead_mine() is false. Called
+	 * and returns with the lock held. */
+	void (*serve)(void *context);
+	/* A descriptor of lead_watch() woke this thread; under the lock, before it
+	 * is known whether this thread will lead. May be NULL. */
+	void (*woken)(void *context);
+	/* True if there is work that a leader would find. Under the lock. */
+	bool (*pending)(void *context);
+};
+
+struct lead {
+	pthread_mutex_t lock;
+	pthread_cond_t gone; /* a thread has ended */
+	const struct lead_ops *ops;
+	void *context;
+	int epoll_fd;
+	int timer_fd;
+	int wake_fd;
+	bool timer_armed;
+	bool leading; /* somebody leads: in serve() and not overtaken */
+	bool stopping;
+	uint64_t leader; /* the leader's number, counted up at each change */
+	uint64_t away_since_ns; /* 0: the leader is not away */
+	uint32_t n_threads;
+	uint32_t n_standby;
+	uint32_t max_threads;
+};
+
+/* At most `max_threads` threads, the caller of lead_run() included. 0 or negative
+ * errno. */
+int lead_init(struct lead *lead, uint32_t max_threads, const struct lead_ops *ops, void *context);
+void lead_fini(struct lead *lead);
+
+/* Lets a readable descriptor wake a standby (edge-triggered: each new event wakes
+ * one). 0 or negative errno. */
+int lead_watch(struct lead *lead, int fd);
+
+/* Serves with the calling thread and those it starts, until lead_stop(). The
+ * lock is free before and after. Threads block signals other than `interrupt`
+ * (0 for none). 0 or negative errno. */
+int lead_run(struct lead *lead);
+
+/* Under the lock: true if the calling thread leads. */
+bool lead_mine(const struct lead *lead);
+
+/* Gives the lock up for a call that may block, and takes it again. A thread that
+ * does not lead may do so too. After the second, lead_mine() may have changed: then
+ * finish the operation and return from serve(). */
+void lead_away(struct lead *lead);
+void lead_back(struct lead *lead);
+
+/* pthread_cond_wait(), away meanwhile. */
+void lead_wait(struct lead *lead, pthread_cond_t *cond);
+
+/* Under the lock: wakes a standby now, because the leader expects to be away for
+ * long and there is more to do. */
+void lead_wake(struct lead *lead);
+
+/* Under the lock: all threads return when they next get out of their calls; those
+ * inside blocking calls must be got out by the owner. */
+void lead_stop(struct lead *lead);
+
+#endif

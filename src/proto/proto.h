@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The wire protocol between paradice-guestd and paradice-hostd, version 1.
+ *
+ * Every message is written once, in the tables below. From them come the C
+ * structures, the decoder's checks, the trace printer, the fuzzers' seeds and
+ * the tables of docs/PROTOCOL.md (checked by tests/check_protocol_doc.sh).
+ *
+ * All numbers are little-endian and naturally aligned. A message is a header,
+ * the fixed body of its opcode, and a payload whose length is what remains of
+ * header.length. Fields named pad… must be zero. Nothing here has a lifetime
+ * or a lock: these are plain values.
+ */
+#ifndef PARADICE_PROTO_H
+#define PARADICE_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the protocol's structures are used in place: a big-endian port needs conversion"
+#endif
+
+#define PROTO_MAGIC UINT64_C(0x4543494441524150) /* "PARADICE" in memory */
+#define PROTO_VERSION_MIN 1
+#define PROTO_VERSION_MAX 1
+
+/* Largest message that version 1 ever sends inline: 128 KiB (the size at which
+ * CUSE splits a transfer, linux/fs/fuse/cuse.c) and room for body and ranges. */
+#define PROTO_DATA_MAX (128u * 1024)
+#define PROTO_MESSAGE_MAX (PROTO_DATA_MAX + 4096u)
+#define PROTO_MESSAGE_MIN 4096u /* a peer that announces less is refused */
+#define PROTO_IN_FLIGHT_MAX 100u /* the paper's cap, section 5.1 */
+#define PROTO_NAME_MAX 200u
+#define PROTO_RANGES_MAX 64u
+
+#define PROTO_BULK_NONE UINT32_MAX /* the data is in the message itself */
+#define PROTO_READY_UNKNOWN UINT32_MAX /* nobody asked to poll this handle */
+
+/* Who may send a message. */
+enum proto_from {
+	PROTO_FROM_GUEST = 1,
+	PROTO_FROM_HOST = 2,
+	PROTO_FROM_BOTH = 3,
+};
+
+/* What the payload is. */
+enum proto_payload {
+	PROTO_PAYLOAD_NONE,
+	PROTO_PAYLOAD_NAME, /* 1 to PROTO_NAME_MAX bytes, see proto_name_valid() */
+	PROTO_PAYLOAD_DATA, /* bytes of the program or the device */
+	PROTO_PAYLOAD_RANGES, /* body.n_ranges × struct proto_range, then their bytes */
+};
+
+/* How a field is printed and checked. */
+enum proto_kind {
+	PROTO_KIND_DEC,
+	PROTO_KIND_HEX,
+	PROTO_KIND_RESULT, /* signed; negative values are a device's errno */
+	PROTO_KIND_PAD, /* must be zero */
+};
+
+/* F(C type, name, kind, meaning) */
+#define PROTO_HEADER_FIELDS(F)                                                       \
+	F(uint32_t, length, DEC, "bytes of the whole message, this header included") \
+	F(uint16_t, opcode, HEX, "which message this is")                            \
+	F(uint16_t, pad, PAD, "zero")                                                \
+	F(uint64_t, tag, DEC, "chosen by the guest for a request, repeated in its answer; else zero")
+
+#define PROTO_HELLO_FIELDS(F)                                                            \
+	F(uint64_t, magic, HEX, "PARADICE in ASCII")                                     \
+	F(uint16_t, version_min, DEC, "oldest protocol version the sender speaks")       \
+	F(uint16_t, version_max, DEC, "newest protocol version the sender speaks")       \
+	F(uint32_t, pad, PAD, "zero")                                                    \
+	F(uint64_t, capabilities, HEX, "PROTO_CAP_… bits the sender offers")             \
+	F(uint32_t, max_message, DEC, "largest message the sender accepts, in bytes")    \
+	F(uint32_t, max_in_flight, DEC, "most requests in flight the sender agrees to")
+
+#define PROTO_DEVICE_ADD_FIELDS(F)                                                       \
+	F(uint32_t, device, DEC, "the device's number in this connection")               \
+	F(uint32_t, class, DEC, "PROTO_CLASS_…")                                         \
+	F(uint32_t, major, DEC, "major number in the driver domain")                     \
+	F(uint32_t, minor, DEC, "minor number in the driver domain")                     \
+	F(uint32_t, mode, HEX, "permission bits for the guest's node")                   \
+	F(uint32_t, flags, HEX, "PROTO_DEVICE_… bits")
+
+#define PROTO_DEVICE_REMOVE_FIELDS(F)                                                    \
+	F(uint32_t, device, DEC, "the device that is gone")                              \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_DEVICE_END_FIELDS(F)                                                       \
+	F(uint32_t, n_devices, DEC, "devices announced so far in this connection")       \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_OPEN_FIELDS(F)                                                             \
+	F(uint32_t, device, DEC, "the device to open")                                   \
+	F(uint32_t, flags, HEX, "open(2) flags: access mode and O_NONBLOCK")
+
+#define PROTO_OPEN_ANSWER_FIELDS(F)                                                      \
+	F(int64_t, result, RESULT, "0, or a negative errno")                             \
+	F(uint64_t, handle, HEX, "the open file's handle, chosen by the host")
+
+#define PROTO_RELEASE_FIELDS(F)                                                          \
+	F(uint64_t, handle, HEX, "the handle to close")
+
+#define PROTO_RELEASE_ANSWER_FIELDS(F)                                                   \
+	F(int64_t, result, RESULT, "0, or a negative errno")
+
+#define PROTO_READ_FIELDS(F)                                                             \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, size, DEC, "bytes asked for")                                        \
+	F(uint32_t, flags, HEX, "the open file's present flags: O_NONBLOCK counts")      \
+	F(uint32_t, bulk, DEC, "bulk slot for the data, or PROTO_BULK_NONE")             \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_READ_ANSWER_FIELDS(F)                                                      \
+	F(int64_t, result, RESULT, "bytes read, or a negative errno")                    \
+	F(uint32_t, ready, HEX, "poll mask after the operation, or PROTO_READY_UNKNOWN") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_WRITE_FIELDS(F)                                                            \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, size, DEC, "bytes to write")                                         \
+	F(uint32_t, flags, HEX, "the open file's present flags: O_NONBLOCK counts")      \
+	F(uint32_t, bulk, DEC, "bulk slot that holds the data, or PROTO_BULK_NONE")      \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_WRITE_ANSWER_FIELDS(F)                                                     \
+	F(int64_t, result, RESULT, "bytes written, or a negative errno")                 \
+	F(uint32_t, ready, HEX, "poll mask after the operation, or PROTO_READY_UNKNOWN") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_IOCTL_FIELDS(F)                                                            \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, command, HEX, "the ioctl command")                                   \
+	F(uint32_t, flags, HEX, "PROTO_IOCTL_… bits")                                    \
+	F(uint64_t, argument, HEX, "the third argument as the program gave it")          \
+	F(uint32_t, n_ranges, DEC, "ranges of the caller's memory in the payload")       \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_IOCTL_ANSWER_FIELDS(F)                                                     \
+	F(int64_t, result, RESULT, "the device's result, or a negative errno")           \
+	F(uint32_t, ready, HEX, "poll mask after the operation, or PROTO_READY_UNKNOWN") \
+	F(uint32_t, n_ranges, DEC, "ranges of the caller's memory to write")
+
+#define PROTO_POLL_FIELDS(F)                                                             \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, events, HEX, "poll events to watch from now on, added to earlier ones") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_POLL_ANSWER_FIELDS(F)                                                      \
+	F(int64_t, result, RESULT, "0, or a negative errno")                             \
+	F(uint32_t, ready, HEX, "poll mask of all watched events")                       \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_INTERRUPT_FIELDS(F)                                                        \
+	F(uint64_t, target, DEC, "tag of the request to interrupt; unknown tags are ignored")
+
+#define PROTO_READY_FIELDS(F)                                                            \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, ready, HEX, "poll mask of all watched events")                       \
+	F(uint32_t, pad, PAD, "zero")
+
+/* An answer has its request's opcode with this bit. */
+#define PROTO_ANSWER 0x8000
+
+/* M(NAME, name, opcode, from, payload, meaning). 0x16–0x1f are kept for MMAP,
+ * MUNMAP, LSEEK and FASYNC, 0x30–0x3f for driver memory operations. */
+#define PROTO_MESSAGES(M)                                                                \
+	M(HELLO, hello, 0x0001, BOTH, NONE, "first message of either side")              \
+	M(DEVICE_ADD, device_add, 0x0002, HOST, NAME, "a device that the guest may open") \
+	M(DEVICE_REMOVE, device_remove, 0x0003, HOST, NONE, "a device that is gone")     \
+	M(DEVICE_END, device_end, 0x0004, HOST, NONE, "all present devices are announced") \
+	M(OPEN, open, 0x0010, GUEST, NONE, "open a device")                              \
+	M(RELEASE, release, 0x0011, GUEST, NONE, "close a handle")                       \
+	M(READ, read, 0x0012, GUEST, NONE, "read(2)")                                    \
+	M(WRITE, write, 0x0013, GUEST, DATA, "write(2)")                                 \
+	M(IOCTL, ioctl, 0x0014, GUEST, RANGES, "ioctl(2) and the memory it reads")       \
+	M(POLL, poll, 0x0015, GUEST, NONE, "ask for readiness and have it pushed")       \
+	M(INTERRUPT, interrupt, 0x0020, GUEST, NONE, "the program got a signal; not answered") \
+	M(READY, ready, 0x0021, HOST, NONE, "a handle's readiness changed; not answered") \
+	M(OPEN_ANSWER, open_answer, 0x8010, HOST, NONE, "answer to OPEN")                \
+	M(RELEASE_ANSWER, release_answer, 0x8011, HOST, NONE, "answer to RELEASE")       \
+	M(READ_ANSWER, read_answer, 0x8012, HOST, DATA, "answer to READ")                \
+	M(WRITE_ANSWER, write_answer, 0x8013, HOST, NONE, "answer to WRITE")             \
+	M(IOCTL_ANSWER, ioctl_answer, 0x8014, HOST, RANGES, "answer to IOCTL")           \
+	M(POLL_ANSWER, poll_answer, 0x8015, HOST, NONE, "answer to POLL")
+
+#define PROTO_STRUCT_FIELD(type, name, kind, meaning) type name;
+struct proto_header {
+	PROTO_HEADER_FIELDS(PROTO_STRUCT_FIELD)
+};
+#define PROTO_STRUCT(NAME, name, opcode, from, payload, meaning) \
+	struct proto_##name {                                    \
+		PROTO_##NAME##_FIELDS(PROTO_STRUCT_FIELD)        \
+	};
+PROTO_MESSAGES(PROTO_STRUCT)
+#undef PROTO_STRUCT
+#undef PROTO_STRUCT_FIELD
+
+#define PROTO_OPCODE(NAME, name, opcode, from, payload, meaning) PROTO_##NAME = opcode,
+enum proto_opcode { PROTO_MESSAGES(PROTO_OPCODE) };
+#undef PROTO_OPCODE
+
+/* A piece of the calling program's memory, in a RANGES payload. The bytes of
+ * all ranges that carry any follow the ranges, in their order. */
+struct proto_range {
+	uint64_t address; /* in the calling program */
+	uint32_t length; /* bytes */
+	uint32_t direction; /* PROTO_RANGE_… bits */
+};
+#define PROTO_RANGE_IN 1u /* the driver reads it: bytes are in the request */
+#define PROTO_RANGE_OUT 2u /* the driver writes it: bytes are in the answer */
+
+/* PROTO_DEVICE_ADD.flags */
+#define PROTO_DEVICE_FORWARD_POLL 1u /* poll has side effects: ask the host each time */
+
+/* PROTO_IOCTL.flags */
+#define PROTO_IOCTL_COMPAT 1u /* the caller is a 32-bit program */
+
+/* PROTO_DEVICE_ADD.class: for logs and for the class's own rows in tables */
+#define PROTO_CLASSES(C)                                                             \
+	C(OTHER, "other") C(DRM, "drm") C(V4L2, "v4l2") C(MEDIA, "media")            \
+	C(SOUND, "sound") C(INPUT, "input") C(HIDRAW, "hidraw") C(RTC, "rtc")        \
+	C(TTY, "tty") C(TUN, "tun") C(NETMAP, "netmap")
+#define PROTO_CLASS_ENUM(NAME, string) PROTO_CLASS_##NAME,
+enum proto_class { PROTO_CLASSES(PROTO_CLASS_ENUM) PROTO_CLASS_MAX_ };
+#undef PROTO_CLASS_ENUM
+
+/* One field of a message, as the table above has it. */
+struct proto_field {
+	const char *name;
+	uint16_t offset; /* in the body */
+	uint8_t size; /* bytes: 2, 4 or 8 */
+	uint8_t kind; /* enum proto_kind */
+};
+
+/* One message, as the table above has it. */
+struct proto_desc {
+	const char *name;
+	uint16_t opcode;
+	uint8_t from; /* enum proto_from */
+	uint8_t payload; /* enum proto_payload */
+	uint16_t body_size; /* bytes */
+	uint16_t n_fields;
+	const struct proto_field *fields;
+};
+
+extern const struct proto_desc proto_descs[];
+extern const size_t proto_n_descs;
+
+/* A message in private memory, decoded. `body` and `payload` point into the
+ * buffer that was decoded and live as long as it does. */
+struct proto_message {
+	struct proto_header header;
+	const struct proto_desc *desc;
+	const void *body; /* struct proto_<name>, aligned to 8 */
+	const uint8_t *payload;
+	uint32_t payload_length;
+};
+
+/* Why a message was refused: which message, which field, which value. */
+struct proto_fault {
+	char text[160];
+};
+
+/* Writes a one-line reason. Always returns -EPROTO, so that a check can end
+ * with it. */
+int proto_fault_set(struct proto_fault *fault, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The table's row for an opcode, or NULL. */
+const struct proto_desc *proto_desc_find(uint16_t opcode);
+
+/* The name of a PROTO_CLASS_…; "other" for a number that has none. */
+const char *proto_class_name(uint32_t class);
+
+/* True if a header may begin a message that `from` (one PROTO_FROM_ bit) sends
+ * and that is no larger than `max_message`; else fault says why. */
+int proto_header_check(const struct proto_header *header, enum proto_from from,
+		       uint32_t max_message, struct proto_fault *fault);
+
+/* Decodes one whole message of `size` bytes in private, 8-aligned memory, sent
+ * by `from`: table, padding, payload form and every range. Returns 0 and fills
+ * *message, or -EPROTO with the reason in *fault. */
+int proto_decode(const void *buffer, size_t size, enum proto_from from,
+		 uint32_t max_message, struct proto_message *message,
+		 struct proto_fault *fault);
+
+/* True if `name` of `length` bytes (no NUL) may name a device below a guest's
+ * /dev: relative, no empty, "." or ".." part, printable ASCII, no blank, and
+ * none of the characters that udev or CUSE give a meaning (! \ = % ,). */
+bool proto_name_valid(const char *name, size_t length);
+
+/* The ranges of a decoded message with PROTO_PAYLOAD_RANGES: *np is their
+ * number, *bytesp what follows them. */
+const struct proto_range *proto_ranges(const struct proto_message *message, uint32_t *np,
+				       const uint8_t **bytesp);
+
+/* Writes one line for a decoded message, without newline, cut to `size`.
+ * Returns `text`. For traces; payload bytes are not shown. */
+char *proto_print(const struct proto_message *message, char *text, size_t size);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The unix transport, for two processes on one kernel. The server makes one memfd
+ * (indices, two rings, bulk slots) and two eventfds and sends them over a
+ * SOCK_SEQPACKET socket. The socket then stays open and silent: its end tells
+ * each side that the other one is gone, however it died.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/proto.h"
+#include "proto/transport.h"
+
+#define LAYOUT_VERSION 1
+#define INDEX_PAGE 4096u
+#define RING_SIZE (256u * 1024) /* at least one largest message, with room for more */
+#define BULK_SIZE (1024u * 1024) /* the largest FUSE transfer */
+#define N_BULK PROTO_IN_FLIGHT_MAX
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+_Static_assert(RING_SIZE >= PROTO_MESSAGE_MAX, "a message must fit");
+
+/* What the server sends, with three descriptors: memory, the server's doorbell
+ * (the client rings it) and the client's. */
+struct offer {
+	uint64_t magic;
+	uint32_t layout_version;
+	uint32_t ring_size;
+	uint32_t bulk_size;
+	uint32_t n_bulk;
+};
+
+/* The first page of the memory. */
+struct shared_page {
+	struct ring_indices to_server;
+	struct ring_indices to_client;
+	uint8_t server_wanted; /* RING_NOTIFY_ bits that the server asks of the client */
+	uint8_t client_wanted;
+};
+
+struct transport_unix {
+	struct transport base;
+	int socket;
+	int doorbell_fd; /* the peer's */
+	void *memory;
+	size_t size;
+};
+
+static size_t memory_size(void)
+{
+	return INDEX_PAGE + 2 * (size_t)RING_SIZE + (size_t)N_BULK * BULK_SIZE;
+}
+
+static int unix_doorbell(struct transport *t)
+{
+	struct transport_unix *u = (struct transport_unix *)t;
+	uint64_t one = 1;
+
+	return write(u->doorbell_fd, &one, sizeof(one)) < 0 ? -errno : 0;
+}
+
+static void unix_acknowledge(struct transport *t)
+{
+	uint64_t count;
+
+	(void)!read(t->event_fd, &count, sizeof(count));
+}
+
+static bool unix_peer_alive(struct transport *t)
+{
+	struct pollfd pfd = { .fd = t->life_fd, .events = POLLIN | POLLRDHUP };
+
+	return poll(&pfd, 1, 0) == 0;
+}
+
+static void unix_close(struct transport *t)
+{
+	struct transport_unix *u = (struct transport_unix *)t;
+
+	if (u->memory)
+		munmap(u->memory, u->size);
+	if (u->socket >= 0)
+		close(u->socket);
+	if (u->doorbell_fd >= 0)
+		close(u->doorbell_fd);
+	if (t->event_fd >= 0)
+		close(t->event_fd);
+	free(u);
+}
+
+static const struct transport_ops unix_ops = {
+	.name = "unix",
+	.doorbell = unix_doorbell,
+	.acknowledge = unix_acknowledge,
+	.peer_alive = unix_peer_alive,
+	.close = unix_close,
+};
+
+static struct transport_unix *unix_new(int socket)
+{
+	struct transport_unix *u = calloc(1, sizeof(*u));
+
+	if (!u) {
+		close(socket);
+		return NULL;
+	}
+	u->base.ops = &unix_ops;
+	u->base.event_fd = -1;
+	u->base.life_fd = socket;
+	u->socket = socket;
+	u->doorbell_fd = -1;
+	return u;
+}
+
+static int unix_map(struct transport_unix *u, int memfd, bool server)
+{
+	struct transport *t = &u->base;
+	struct shared_page *page;
+	uint8_t *rings;
+
+	u->size = memory_size();
+	u->memory = mmap(NULL, u->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0);
+	if (u->memory == MAP_FAILED) {
+		u->memory = NULL;
+		return -errno;
+	}
+	page = u->memory;
+	rings = (uint8_t *)u->memory + INDEX_PAGE;
+	t->receive.untrusted_shared = server ? &page->to_server : &page->to_client;
+	t->receive.untrusted_buffer = server ? rings : rings + RING_SIZE;
+	t->send.untrusted_shared = server ? &page->to_client : &page->to_server;
+	t->send.untrusted_buffer = server ? rings + RING_SIZE : rings;
+	t->receive.size = t->send.size = RING_SIZE;
+	t->untrusted_wanted = server ? &page->server_wanted : &page->client_wanted;
+	t->untrusted_asked = server ? &page->client_wanted : &page->server_wanted;
+	t->bulk = rings + 2 * RING_SIZE;
+	t->bulk_size = BULK_SIZE;
+	t->n_bulk = N_BULK;
+	return 0;
+}
+
+static int offer_send(int socket, const int fds[3])
+{
+	struct offer offer = {
+		.magic = PROTO_MAGIC,
+		.layout_version = LAYOUT_VERSION,
+		.ring_size = RING_SIZE,
+		.bulk_size = BULK_SIZE,
+		.n_bulk = N_BULK,
+	};
+	struct iovec iov = { &offer, sizeof(offer) };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(3 * sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(3 * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, 3 * sizeof(int));
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int transport_unix_accept(int socket, struct transport **tp)
+{
+	struct transport_unix *u = unix_new(socket);
+	int memfd, r;
+
+	if (!u)
+		return -ENOMEM;
+	memfd = memfd_create("paradice-rings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	u->base.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	u->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (memfd < 0 || u->base.event_fd < 0 || u->doorbell_fd < 0 ||
+	    ftruncate(memfd, memory_size()) < 0 || fcntl(memfd, F_ADD_SEALS, SEALS) < 0)
+		r = -errno;
+	else
+		r = unix_map(u, memfd, true);
+	if (r == 0)
+		r = offer_send(socket, (int[]){ memfd, u->base.event_fd, u->doorbell_fd });
+	if (memfd >= 0)
+		close(memfd);
+	if (r < 0)
+		transport_close(&u->base);
+	else
+		*tp = &u->base;
+	return r;
+}
+
+/* Receives the offer and its descriptors, all or none. */
+static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[3])
+{
+	struct pollfd pfd = { .fd = socket, .events = POLLIN };
+	struct iovec iov = { offer, sizeof(*offer) };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(3 * sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int n_fds = 0;
+	ssize_t n;
+
+	n = poll(&pfd, 1, timeout_ms);
+	if (n <= 0)
+		return n < 0 ? -errno : -ETIMEDOUT;
+	n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ECONNREFUSED;
+	if (control.header.cmsg_level == SOL_SOCKET && control.header.cmsg_type == SCM_RIGHTS &&
+	    msg.msg_controllen) {
+		n_fds = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(&control.header), n_fds * sizeof(int));
+	}
+	if (n == sizeof(*offer) && n_fds == 3 && offer->magic == PROTO_MAGIC &&
+	    offer->layout_version == LAYOUT_VERSION && offer->ring_size == RING_SIZE &&
+	    offer->bulk_size == BULK_SIZE && offer->n_bulk == N_BULK)
+		return 0;
+	for (int i = 0; i < n_fds; i++)
+		close(fds[i]);
+	return -EPROTO;
+}
+
+int transport_unix_connect(const char *path, int timeout_ms, struct transport **tp)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct transport_unix *u;
+	struct offer offer;
+	int fds[3], fd, r;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	u = unix_new(fd);
+	if (!u)
+		return -ENOMEM;
+	r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	if (r == 0)
+		r = offer_receive(fd, timeout_ms, &offer, fds);
+	if (r == 0) {
+		u->doorbell_fd = fds[1];
+		u->base.event_fd = fds[2];
+		/* Without the seals a server could shrink the memory under us. */
+		r = (fcntl(fds[0], F_GET_SEALS) & SEALS) == SEALS ? unix_map(u, fds[0], false) : -EPROTO;
+		close(fds[0]);
+	}
+	if (r < 0)
+		transport_close(&u->base);
+	else
+		*tp = &u->base;
+	return r;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The vchan transport, between two Xen domains. libxenvchan sets the rings up
+ * (grants, event channel, xenstore) and tells when the peer is gone; the bytes go
+ * through ring discipline of our own (channel.c), which follows the same public
+ * interface, xen/io/libxenvchan.h, but reads each shared index only once.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proto/proto.h"
+#include "proto/transport.h"
+
+#ifdef HAVE_XEN
+#include <fcntl.h>
+#include <libxenvchan.h>
+#include <poll.h>
+#include <xenstore.h>
+
+#define RING_SIZE (256u * 1024) /* 129 pages with the other ring: gntalloc allows 1024 in all */
+
+_Static_assert(sizeof(struct ring_indices) == sizeof(struct ring_shared) && RING_NOTIFY_WRITE == VCHAN_NOTIFY_WRITE &&
+	       RING_NOTIFY_READ == VCHAN_NOTIFY_READ, "the ring is libxenvchan's");
+
+struct transport_vchan {
+	struct transport base;
+	struct libxenvchan *vchan;
+};
+
+static int vchan_doorbell(struct transport *t)
+{
+	struct transport_vchan *v = (struct transport_vchan *)t;
+
+	return xenevtchn_notify(v->vchan->event, v->vchan->event_port) < 0 ? -errno : 0;
+}
+
+static void vchan_acknowledge(struct transport *t)
+{
+	struct transport_vchan *v = (struct transport_vchan *)t;
+	struct pollfd pfd = { .fd = t->event_fd, .events = POLLIN };
+
+	/* Reading it when nothing is there would block. */
+	if (poll(&pfd, 1, 0) == 1)
+		libxenvchan_wait(v->vchan);
+}
+
+static bool vchan_peer_alive(struct transport *t)
+{
+	struct transport_vchan *v = (struct transport_vchan *)t;
+
+	return libxenvchan_is_open(v->vchan) != 0;
+}
+
+static void vchan_close(struct transport *t)
+{
+	struct transport_vchan *v = (struct transport_vchan *)t;
+
+	libxenvchan_close(v->vchan);
+	free(v);
+}
+
+static const struct transport_ops vchan_ops = {
+	.name = "vchan",
+	.doorbell = vchan_doorbell,
+	.acknowledge = vchan_acknowledge,
+	.peer_alive = vchan_peer_alive,
+	.close = vchan_close,
+};
+
+static void ring_adopt(struct ring *ring, const struct libxenvchan_ring *from, bool send)
+{
+	ring->untrusted_shared = (struct ring_indices *)from->shr;
+	ring->untrusted_buffer = from->buffer;
+	ring->size = 1u << from->order;
+	ring->index = send ? from->shr->prod : from->shr->cons;
+}
+
+static int vchan_adopt(struct libxenvchan *vchan, struct transport **tp)
+{
+	struct transport_vchan *v = calloc(1, sizeof(*v));
+	bool server = vchan->is_server;
+
+	if (!v || vchan->read.order < 17 || vchan->write.order < 17) {
+		int r = v ? -EPROTO : -ENOMEM;
+
+		libxenvchan_close(vchan);
+		free(v);
+		return r;
+	}
+	v->vchan = vchan;
+	v->base.ops = &vchan_ops;
+	v->base.event_fd = libxenvchan_fd_for_select(vchan);
+	v->base.life_fd = -1;
+	ring_adopt(&v->base.send, &vchan->write, true);
+	ring_adopt(&v->base.receive, &vchan->read, false);
+	v->base.untrusted_wanted = server ? &vchan->ring->cli_notify : &vchan->ring->srv_notify;
+	v->base.untrusted_asked = server ? &vchan->ring->srv_notify : &vchan->ring->cli_notify;
+	*tp = &v->base;
+	return 0;
+}
+
+bool transport_vchan_built(void)
+{
+	return true;
+}
+
+int transport_vchan_serve(uint32_t domid, struct transport **tp)
+{
+	struct libxenvchan *vchan;
+	char path[64];
+
+	snprintf(path, sizeof(path), "data/paradice/%u", domid);
+	errno = 0;
+	vchan = libxenvchan_server_init(NULL, domid, path, RING_SIZE, RING_SIZE);
+	if (!vchan)
+		return errno ? -errno : -EIO;
+	return vchan_adopt(vchan, tp);
+}
+
+/* Our own domain's number. */
+static int own_domid(struct xs_handle *xs, unsigned int *domidp)
+{
+	char *text = xs_read(xs, XBT_NULL, "domid", NULL);
+	int r;
+
+	if (!text)
+		return -errno;
+	r = sscanf(text, "%u", domidp) == 1 ? 0 : -EPROTO;
+	free(text);
+	return r;
+}
+
+int transport_vchan_connect(uint32_t domid, struct transport **tp)
+{
+	struct libxenvchan *vchan;
+	struct xs_handle *xs;
+	unsigned int self = 0;
+	char path[96], ref[112];
+	char *offered = NULL;
+	int r;
+
+	xs = xs_open(0);
+	if (!xs)
+		return errno ? -errno : -ENOENT;
+	r = own_domid(xs, &self);
+	if (r == 0) {
+		snprintf(path, sizeof(path), "/local/domain/%u/data/paradice/%u", domid, self);
+		snprintf(ref, sizeof(ref), "%s/event-channel", path);
+		offered = xs_read(xs, XBT_NULL, ref, NULL);
+		if (!offered)
+			r = -ENOENT;
+		free(offered);
+	}
+	xs_close(xs);
+	if (r < 0)
+		return r;
+	errno = 0;
+	vchan = libxenvchan_client_init(NULL, domid, path);
+	if (!vchan)
+		return -ECONNREFUSED;
+	if (libxenvchan_is_open(vchan) != 1) {
+		libxenvchan_close(vchan);
+		return -ECONNREFUSED;
+	}
+	return vchan_adopt(vchan, tp);
+}
+
+#else
+
+bool transport_vchan_built(void)
+{
+	return false;
+}
+
+int transport_vchan_serve(uint32_t domid, struct transport **tp)
+{
+	return -ENOSYS;
+}
+
+int transport_vchan_connect(uint32_t domid, struct transport **tp)
+{
+	return -ENOSYS;
+}
+
+#endif
+
+void transport_close(struct transport *t)
+{
+	if (t)
+		t->ops->close(t);
+}

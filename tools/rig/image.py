@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machines' root file system, made from this machine's Debian sources.
+
+One image serves every role: dom0, domU, and both in one. It is a plain
+Debian 12 with the packages below; everything that makes a rig of it comes
+with the payload at boot, so it is remade only for another package set.
+
+An image directory holds: root.img (ext4), vmlinux (uncompressed, for QEMU,
+Xen and xl alike), xen (uncompressed), busybox and modules/ (for the
+initramfs), release (the kernel's version).
+"""
+import gzip
+import hashlib
+import json
+import lzma
+import os
+import pathlib
+import re
+import shutil
+import signal
+import struct
+import subprocess
+
+from . import cache
+from .report import IMAGE, USAGE, RigError, say
+
+RECIPE = 1    # count up when the making below changes
+SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+SPARE_MIB = 2048
+
+PACKAGES = """
+    systemd systemd-sysv udev kmod python3 busybox-static procps iproute2
+    linux-image-amd64
+    xen-hypervisor-4.17-amd64 xen-utils-4.17 xenstore-utils
+    fuse3 libfuse3-3 libconfuse2 libseccomp2 libcap-ng0 liburing2 libsystemd0
+    libjson-c5 libdrm2 libxenmisc4.17 libxengnttab1 libxenevtchn1
+    libxenstore4 libxenforeignmemory1 libxencall1
+    evtest strace gdb-minimal
+""".split()
+
+# The order of loading; what they depend on goes before them.
+INITRAMFS_MODULES = """
+    crc32c_generic virtio_pci virtio_blk xen-blkfront ext4
+""".split()
+
+TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "mmdebstrap": "mmdebstrap",
+         "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"}
+
+
+def install_tools():
+    """Install the packages that this program needs and that are missing."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    os.environ["PATH"] = path
+    missing = sorted({package for tool, package in TOOLS.items()
+                      if not shutil.which(tool)})
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends",
+               *missing]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise RigError(USAGE, f"missing: {' '.join(missing)}; run as root: "
+                       + " ".join(command))
+    say("installing " + " ".join(missing))
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    for attempt in (command, ["apt-get", "update"], command):
+        done = subprocess.run(attempt, env=env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, check=False)
+        if attempt is command and done.returncode == 0:
+            return
+    raise RigError(USAGE, "apt-get could not install " + " ".join(missing)
+                   + ": install them by hand, then run this again")
+
+
+def debian_sources():
+    """This machine's own Debian 12 sources, as lines of a sources.list."""
+    form = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
+
+    def ask():
+        out = subprocess.run(
+            ["apt-get", "indextargets", "--format", form,
+             "Created-By: Packages", "Architecture: amd64"],
+            capture_output=True, text=True, check=False).stdout
+        lines = set()
+        for line in out.splitlines():
+            origin, _, release, component, uri = line.split("|")
+            if origin == "Debian" and release in SUITES:
+                lines.add((uri, release, component))
+        return lines
+
+    found = ask()
+    if not any(release == "bookworm" for _, release, _ in found):
+        subprocess.run(["apt-get", "update"], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, check=False)
+        found = ask()
+    if not any(release == "bookworm" for _, release, _ in found):
+        raise RigError(IMAGE, "no Debian 12 (bookworm) source in "
+                       "/etc/apt/sources.list*: add one, apt-get update")
+    signed = f"[signed-by={KEYRING}] " if os.path.exists(KEYRING) else ""
+    return sorted(f"deb {signed}{uri} {release} {component}"
+                  for uri, release, component in found)
+
+
+def apt_options():
+    """This machine's apt settings for reaching its sources, proxies above."""
+    out = subprocess.run(["apt-config", "dump"], capture_output=True,
+                         text=True, check=False).stdout
+    wanted = re.compile(r"Acquire::(https?::|Retries|ForceIPv)")
+    return [line for line in out.splitlines()
+            if wanted.match(line) and '""' not in line]
+
+
+def get(extra):
+    """Return the image directory for these extra packages; make it if new."""
+    packages = sorted(set(PACKAGES) | set(extra))
+    key = hashlib.sha256(json.dumps([RECIPE, packages]).encode())
+    path = cache.root() / "images" / ("image-" + key.hexdigest()[:16])
+    return cache.build_directory(path, lambda work: make(work, packages))
+
+
+def make(work, packages):
+    """Make an image in the directory work."""
+    if os.geteuid() != 0:
+        raise RigError(IMAGE, "making a root file system takes root: run "
+                       "this once as root with the same --install")
+    say("making the root file system (cached afterwards)")
+    tree = work / "tree"
+    bootstrap(work, tree, packages)
+    say("making the disk image")
+    boot = tree / "boot"
+    kernel = sorted(boot.glob("vmlinuz-*"))[-1]
+    release = kernel.name.partition("-")[2]
+    (work / "release").write_text(release + "\n")
+    (work / "vmlinux").write_bytes(uncompressed_kernel(kernel.read_bytes()))
+    xen = sorted(boot.glob("xen-*-amd64.gz"))[-1]
+    (work / "xen").write_bytes(gzip.decompress(xen.read_bytes()))
+    shutil.copy(tree / "bin/busybox", work / "busybox")
+    copy_modules(tree / "lib/modules" / release, work / "modules")
+    (tree / "etc/fstab").write_text("")
+    (tree / "etc/hostname").write_text("paradice\n")
+    (tree / "etc/machine-id").write_text("0123456789abcdef" * 2 + "\n")
+    disk_from_tree(tree, work / "root.img", SPARE_MIB)
+    shutil.rmtree(tree)
+
+
+def bootstrap(work, tree, packages):
+    """Run mmdebstrap; its log stays in the cache only if it failed."""
+    command = ["mmdebstrap", "--mode=root", "--variant=essential",
+               "--format=directory", "--include=" + ",".join(packages)]
+    for part in ("man", "doc", "locale", "info"):
+        command.append(f"--dpkgopt=path-exclude=/usr/share/{part}/*")
+    command += ["--aptopt=" + option for option in apt_options()]
+    command += ["bookworm", str(tree), *debian_sources()]
+    log = work.parent / "mmdebstrap.log"
+    if run_whole(command, dict(os.environ, INITRD="No"), log):
+        lost = re.findall(r"Unable to locate package (\S+)", log.read_text())
+        if lost:
+            raise RigError(IMAGE, "Debian 12 has no package "
+                           + ", ".join(lost) + ": correct --install")
+        raise RigError(IMAGE, f"mmdebstrap failed, see {log}; if sources are "
+                       "out of date: apt-get update")
+    log.unlink()
+
+
+def run_whole(command, env, log):
+    """Run a command; if we are interrupted, end it with all its children.
+
+    A mount namespace of its own sees to it that nothing of this machine is
+    still mounted in a tree that is removed afterwards.
+    """
+    with open(log, "w") as out:
+        process = subprocess.Popen(
+            ["unshare", "--mount", *command], env=env, stdout=out,
+            stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+            start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        raise
+
+
+def uncompressed_kernel(image):
+    """The vmlinux in a bzImage (Documentation/x86/boot.rst, protocol 2.08).
+
+    Uncompressed, it spares an emulated machine the decompression; QEMU, Xen
+    and xl all take it. A kernel that is not packed with xz stays as it is.
+    """
+    sectors = image[0x1f1] or 4
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    start = (sectors + 1) * 512 + offset
+    payload = image[start:start + length]
+    if not payload.startswith(b"\xfd7zXZ"):
+        return image
+    return lzma.LZMADecompressor().decompress(payload)
+
+
+def copy_modules(source, target):
+    """Copy what the initramfs loads, flat, with the order in modules.list."""
+    depends = {}
+    for line in (source / "modules.dep").read_text().splitlines():
+        module, _, rest = line.partition(":")
+        depends[module] = rest.split()
+    by_name = {pathlib.Path(module).stem: module for module in depends}
+    order = []
+    for name in INITRAMFS_MODULES:
+        module = by_name[name]
+        for path in [*reversed(depends[module]), module]:
+            if path not in order:
+                order.append(path)
+    target.mkdir()
+    for path in order:
+        shutil.copy(source / path, target)
+    (target / "modules.list").write_text(
+        "".join(f"/{pathlib.Path(path).name}\n" for path in order))
+
+
+def disk_from_tree(tree, disk, spare_mib):
+    """Make an ext4 image of a directory, with some space to spare."""
+    size = files = 0
+    for folder, folders, names in os.walk(tree):
+        files += len(folders) + len(names)
+        for name in names:
+            size += os.lstat(os.path.join(folder, name)).st_size + 4096
+    blocks = size // 1024 * 11 // 10 + spare_mib * 1024 + files + 4096
+    done = subprocess.run(
+        ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal",
+         "-m", "0", "-N", str(files + spare_mib * 32 + 64), "-E", "root_owner=0:0",
+         "-d", str(tree), str(disk), f"{blocks}k"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False)
+    if done.returncode:
+        raise RigError(IMAGE, f"mke2fs could not pack {tree}: "
+                       + " ".join(done.stderr.split())
+                       + "; make its files readable, and check free space")
+    subprocess.run(["debugfs", "-w", "-R", "rmdir lost+found", str(disk)],
+                   stdin=subprocess.DEVNULL, capture_output=True, check=False)
