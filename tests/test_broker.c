@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,15 +78,25 @@ static void wait_for_threads(int n)
 
 static int n_threads;
 
+static void *no_work(void *argument)
+{
+	return NULL;
+}
+
 static void setup(void)
 {
+	pthread_t thread;
 	int pair[2];
+
+	/* Sanitizers start threads of their own with the first one. */
+	ck_assert_int_eq(pthread_create(&thread, NULL, no_work, NULL), 0);
+	pthread_join(thread, NULL);
 
 	strcpy(folder, "/tmp/test_broker.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(fifo, sizeof(fifo), "%s" FIFO_MARK, folder);
 	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
-	n_entered = 0;
+	__atomic_store_n(&n_entered, 0, __ATOMIC_SEQ_CST);
 	n_threads = count_entries("/proc/self/task");
 	n_descriptors = count_entries("/proc/self/fd");
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);

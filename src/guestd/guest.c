@@ -16,7 +16,6 @@
 
 #define N_EVENTS 16
 #define MAX_REQUESTS 32 /* of one FUSE session before the ring gets its turn */
-#define LOOK_ROUNDS 64 /* glances at the ring between two looks at the descriptors */
 #define N_THREADS 8
 
 /* Each thread that leads has a buffer for FUSE requests and one for messages,
@@ -95,19 +94,6 @@ static void event_serve(struct guest *guest, void *what)
 	}
 }
 
-/* Looks at the ring for a moment, without the lock: nothing else frees the channel,
- * because only the leader does, and it is here. */
-static bool glance(const struct channel *channel)
-{
-	for (int i = 0; i < LOOK_ROUNDS; i++) {
-		if (channel_readable(channel))
-			return true;
-		for (int j = 0; j < 4; j++)
-			__builtin_ia32_pause();
-	}
-	return false;
-}
-
 /* Waits for something to do: spinning while answers are expected soon, else
  * asleep. Returns the number of events; gives the lock up. */
 static int wait_events(struct guest *guest, struct epoll_event *events)
@@ -119,7 +105,7 @@ static int wait_events(struct guest *guest, struct epoll_event *events)
 		channel_flush(guest->channel);
 		if (guest->n_sent && channel_now_ns() < guest->spin_until_ns) {
 			sleep = false;
-			if (glance(guest->channel))
+			if (channel_glance(guest->channel))
 				return 0;
 		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due)) {
 			sleep = false;
@@ -155,15 +141,8 @@ static void guest_serve(void *context)
 	}
 }
 
-/* A standby is only needed when the leader is stuck in a program's memory. */
-static bool guest_pending(void *context)
-{
-	return true;
-}
-
 static const struct lead_ops lead_ops = {
 	.serve = guest_serve,
-	.pending = guest_pending,
 };
 
 static int signals_block(struct guest *guest)

@@ -73,12 +73,12 @@ static uint64_t run_begin(struct session *session, struct operation *operation, 
 {
 	handle->n_users++;
 	operation->running = true;
-	/* A peer that sends more while this thread is away rings, and a standby
-	 * looks after it. What has already come, nobody rings for again. */
-	if (channel_arm(session->channel, false) && handle->slow)
+	/* Where it will take long, a peer that sends more must ring, so that a
+	 * standby looks after it; for what has already come nobody rings. Where it
+	 * is quick the asking would cost more than it; then lead.h's timer tells. */
+	if (handle->slow && channel_arm(session->channel, false))
 		lead_wake(&session->lead);
-	lead_away(&session->lead);
-	return channel_now_ns();
+	return lead_away(&session->lead);
 }
 
 static void run_end(struct session *session, struct operation *operation, struct handle *handle,

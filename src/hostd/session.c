@@ -264,7 +264,7 @@ static bool linger(struct session *session)
 	session->idle_since_ns = channel_now_ns();
 	if (channel_spin_budget_ns(session->channel)) {
 		pthread_mutex_unlock(&session->lead.lock);
-		found = channel_spin(session->channel, session->idle_since_ns, NULL);
+		found = channel_spin(session->channel, session->idle_since_ns);
 		pthread_mutex_lock(&session->lead.lock);
 		if (!lead_mine(&session->lead))
 			return false;
@@ -318,17 +318,9 @@ static void session_woken(void *context)
 		session_push(session);
 }
 
-static bool session_pending(void *context)
-{
-	struct session *session = context;
-
-	return session->reap || channel_readable(session->channel);
-}
-
 static const struct lead_ops lead_ops = {
 	.serve = session_serve,
 	.woken = session_woken,
-	.pending = session_pending,
 };
 
 /* ---- start ---- */

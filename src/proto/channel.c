@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,9 +15,10 @@
 
 #include "proto/channel.h"
 
-#define SPIN_MAX_NS 100000u /* about two wake-ups on a slow machine (RIG measurements) */
+#define SPIN_MAX_NS 200000u /* some wake-ups; longer than a transfer of 1 MiB takes */
 #define GAP_CAP_NS (4 * SPIN_MAX_NS) /* one long pause says no more than this */
 #define GAP_WEIGHT 8
+#define GLANCE_ROUNDS 128
 
 int channel_buffer_init(struct channel_buffer *buffer)
 {
@@ -99,7 +101,7 @@ int channel_send(struct channel *channel, uint16_t opcode, uint64_t tag, const v
 		length += payload[i].iov_len;
 	if (length > channel->max_message || length > ring->size)
 		return -EMSGSIZE;
-	used = ring->index - __atomic_load_n(&ring->untrusted_shared->cons, __ATOMIC_ACQUIRE);
+	used = ring->index - __atomic_load_n(ring->untrusted_cons, __ATOMIC_ACQUIRE);
 	if (used > ring->size)
 		return proto_fault_set(&channel->fault, "ring: the peer's consumer index is off by %u", used);
 	if (length > ring->size - used)
@@ -109,7 +111,7 @@ int channel_send(struct channel *channel, uint16_t opcode, uint64_t tag, const v
 	ring_put(ring, body, desc->body_size);
 	for (int i = 0; i < n; i++)
 		ring_put(ring, payload[i].iov_base, payload[i].iov_len);
-	__atomic_store_n(&ring->untrusted_shared->prod, ring->index, __ATOMIC_RELEASE);
+	__atomic_store_n(ring->untrusted_prod, ring->index, __ATOMIC_RELEASE);
 	channel->doorbell_due = true;
 	return 0;
 }
@@ -136,7 +138,7 @@ bool channel_readable(const struct channel *channel)
 {
 	const struct ring *ring = &channel->transport->receive;
 
-	return __atomic_load_n(&ring->untrusted_shared->prod, __ATOMIC_ACQUIRE) != ring->index;
+	return __atomic_load_n(ring->untrusted_prod, __ATOMIC_ACQUIRE) != ring->index;
 }
 
 int channel_receive(struct channel *channel, struct channel_buffer *buffer,
@@ -147,7 +149,7 @@ int channel_receive(struct channel *channel, struct channel_buffer *buffer,
 	uint32_t ready;
 	int r;
 
-	ready = __atomic_load_n(&ring->untrusted_shared->prod, __ATOMIC_ACQUIRE) - ring->index;
+	ready = __atomic_load_n(ring->untrusted_prod, __ATOMIC_ACQUIRE) - ring->index;
 	if (!ready)
 		return 0;
 	if (ready > ring->size)
@@ -170,7 +172,7 @@ int channel_receive(struct channel *channel, struct channel_buffer *buffer,
 	ring_get(ring, ring->index + sizeof(header), (uint8_t *)buffer->memory + sizeof(header),
 		 header.length - sizeof(header));
 	ring->index += header.length;
-	__atomic_store_n(&ring->untrusted_shared->cons, ring->index, __ATOMIC_RELEASE);
+	__atomic_store_n(ring->untrusted_cons, ring->index, __ATOMIC_RELEASE);
 	channel->room_due = true;
 	r = proto_decode(buffer->memory, header.length, channel->peer, channel->max_message, message,
 			 &channel->fault);
@@ -219,16 +221,26 @@ uint32_t channel_spin_budget_ns(const struct channel *channel)
 	return channel->gap_ns < SPIN_MAX_NS ? SPIN_MAX_NS : 0;
 }
 
-bool channel_spin(const struct channel *channel, uint64_t since_ns, const int *stop)
+bool channel_glance(const struct channel *channel)
+{
+	for (int i = 0; i < GLANCE_ROUNDS; i++) {
+		if (channel_readable(channel))
+			return true;
+		__builtin_ia32_pause();
+	}
+	/* The peer, or the program that waits for us, may be queued on this very
+	 * processor. */
+	sched_yield();
+	return channel_readable(channel);
+}
+
+bool channel_spin(const struct channel *channel, uint64_t since_ns)
 {
 	uint64_t until = since_ns + channel_spin_budget_ns(channel);
 
-	while (!channel_readable(channel)) {
-		if (channel_now_ns() >= until || (stop && __atomic_load_n(stop, __ATOMIC_RELAXED)))
+	while (!channel_glance(channel))
+		if (channel_now_ns() >= until)
 			return false;
-		for (int i = 0; i < 16; i++)
-			__builtin_ia32_pause();
-	}
 	return true;
 }
 

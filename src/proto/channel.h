@@ -7,7 +7,7 @@
  *
  * Lifetime: channel_new() takes a transport over, channel_free() ends both. Not
  * locked: all calls on one channel come under the owner's lock, except
- * channel_readable() and channel_spin(), which only look.
+ * channel_readable(), channel_glance() and channel_spin(), which only look.
  */
 #ifndef PARADICE_CHANNEL_H
 #define PARADICE_CHANNEL_H
@@ -79,10 +79,14 @@ void channel_disarm(struct channel *channel);
 /* True while the transport can carry messages: peer is there, nothing closed. */
 bool channel_alive(const struct channel *channel);
 
-/* Spins until there is something to receive, `stop` (may be NULL) turns
- * non-zero, or the time that has paid off lately is over. True if there is
- * something. `since_ns` is when the waiting began (channel_now_ns()). */
-bool channel_spin(const struct channel *channel, uint64_t since_ns, const int *stop);
+/* Looks for some microseconds whether there is something to receive, and lets others
+ * run once if not. */
+bool channel_glance(const struct channel *channel);
+
+/* Spins until there is something to receive, or the time that has paid off lately
+ * is over. True if there is something. `since_ns` is when the waiting began
+ * (channel_now_ns()). */
+bool channel_spin(const struct channel *channel, uint64_t since_ns);
 
 /* Nanoseconds that spinning may last now. */
 uint32_t channel_spin_budget_ns(const struct channel *channel);

@@ -97,7 +97,7 @@ static bool take_over(struct lead *lead)
 	while (lead->leading && !lead->stopping) {
 		uint64_t away_ns;
 
-		if (!lead->away_since_ns || !lead->ops->pending(lead->context))
+		if (!lead->away_since_ns)
 			return false;
 		away_ns = channel_now_ns() - lead->away_since_ns;
 		if (away_ns >= LEAD_AWAY_US * 1000u)
@@ -176,9 +176,9 @@ int lead_run(struct lead *lead)
 	return 0;
 }
 
-static void away_begin(struct lead *lead)
+static void away_begin(struct lead *lead, uint64_t now_ns)
 {
-	lead->away_since_ns = channel_now_ns();
+	lead->away_since_ns = now_ns;
 	if (!lead->timer_armed) {
 		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
 
@@ -191,11 +191,14 @@ bool lead_mine(const struct lead *lead)
 	return lead->leader == own_number;
 }
 
-void lead_away(struct lead *lead)
+uint64_t lead_away(struct lead *lead)
 {
+	uint64_t now_ns = channel_now_ns();
+
 	if (lead_mine(lead))
-		away_begin(lead);
+		away_begin(lead, now_ns);
 	pthread_mutex_unlock(&lead->lock);
+	return now_ns;
 }
 
 void lead_back(struct lead *lead)
@@ -208,7 +211,7 @@ void lead_back(struct lead *lead)
 void lead_wait(struct lead *lead, pthread_cond_t *cond)
 {
 	if (lead_mine(lead))
-		away_begin(lead);
+		away_begin(lead, channel_now_ns());
 	pthread_cond_wait(cond, &lead->lock);
 	if (lead_mine(lead))
 		lead->away_since_ns = 0;

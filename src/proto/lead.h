@@ -34,8 +34,6 @@ struct lead_ops {
 	/* A descriptor of lead_watch() woke this thread; under the lock, before it
 	 * is known whether this thread will lead. May be NULL. */
 	void (*woken)(void *context);
-	/* True if there is work that a leader would find. Under the lock. */
-	bool (*pending)(void *context);
 };
 
 struct lead {
@@ -73,10 +71,10 @@ int lead_run(struct lead *lead);
 /* Under the lock: true if the calling thread leads. */
 bool lead_mine(const struct lead *lead);
 
-/* Gives the lock up for a call that may block, and takes it again. A thread that
- * does not lead may do so too. After the second, lead_mine() may have changed: then
+/* Gives the lock up for a call that may block (and returns channel_now_ns()), and
+ * takes it again. A thread that does not lead may do so too. After the second, lead_mine() may have changed: then
  * finish the operation and return from serve(). */
-void lead_away(struct lead *lead);
+uint64_t lead_away(struct lead *lead);
 void lead_back(struct lead *lead);
 
 /* pthread_cond_wait(), away meanwhile. */

@@ -62,12 +62,19 @@ int proto_fault_set(struct proto_fault *fault, const char *format, ...)
 	return -EPROTO;
 }
 
+/* From opcode to row: numbers are below 64, or that with PROTO_ANSWER. */
+#define PROTO_SLOT(opcode) ((((opcode) & PROTO_ANSWER) ? 64 : 0) + ((opcode) & 63))
+#define PROTO_ROW_ENUM(NAME, name, opcode, from, payload, meaning) PROTO_ROW_##NAME,
+enum { PROTO_MESSAGES(PROTO_ROW_ENUM) };
+#define PROTO_SLOT_ROW(NAME, name, opcode, from, payload, meaning) \
+	[PROTO_SLOT(opcode)] = PROTO_ROW_##NAME,
+static const uint8_t rows[128] = { PROTO_MESSAGES(PROTO_SLOT_ROW) };
+
 const struct proto_desc *proto_desc_find(uint16_t opcode)
 {
-	for (size_t i = 0; i < proto_n_descs; i++)
-		if (proto_descs[i].opcode == opcode)
-			return &proto_descs[i];
-	return NULL;
+	const struct proto_desc *desc = &proto_descs[rows[PROTO_SLOT(opcode)]];
+
+	return desc->opcode == opcode ? desc : NULL;
 }
 
 const char *proto_class_name(uint32_t class)

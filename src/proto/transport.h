@@ -18,11 +18,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Indices of one ring, in shared memory: written by both sides, never trusted. */
-struct ring_indices {
-	uint32_t cons;
-	uint32_t prod;
-};
 
 #define RING_NOTIFY_WRITE 1u /* tell me when you have written */
 #define RING_NOTIFY_READ 2u /* tell me when you have read */
@@ -30,7 +25,8 @@ struct ring_indices {
 /* One direction. The side that writes owns prod, the side that reads owns cons;
  * the own index is kept privately and only published. */
 struct ring {
-	struct ring_indices *untrusted_shared;
+	uint32_t *untrusted_prod; /* in shared memory, written by both sides */
+	uint32_t *untrusted_cons;
 	uint8_t *untrusted_buffer;
 	uint32_t size; /* bytes, a power of two */
 	uint32_t index; /* our own prod or cons */

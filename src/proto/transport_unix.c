@@ -40,12 +40,16 @@ struct offer {
 	uint32_t n_bulk;
 };
 
-/* The first page of the memory. */
+/* The first page of the memory. Each field has a cache line of its own, because
+ * one side spins on it while the other writes the next one. */
+#define LINE __attribute__((aligned(64)))
 struct shared_page {
-	struct ring_indices to_server;
-	struct ring_indices to_client;
-	uint8_t server_wanted; /* RING_NOTIFY_ bits that the server asks of the client */
-	uint8_t client_wanted;
+	LINE uint32_t to_server_prod;
+	LINE uint32_t to_server_cons;
+	LINE uint32_t to_client_prod;
+	LINE uint32_t to_client_cons;
+	LINE uint8_t server_wanted; /* RING_NOTIFY_ bits that the server asks of the client */
+	LINE uint8_t client_wanted;
 };
 
 struct transport_unix {
@@ -136,9 +140,11 @@ static int unix_map(struct transport_unix *u, int memfd, bool server)
 	}
 	page = u->memory;
 	rings = (uint8_t *)u->memory + INDEX_PAGE;
-	t->receive.untrusted_shared = server ? &page->to_server : &page->to_client;
+	t->receive.untrusted_prod = server ? &page->to_server_prod : &page->to_client_prod;
+	t->receive.untrusted_cons = server ? &page->to_server_cons : &page->to_client_cons;
 	t->receive.untrusted_buffer = server ? rings : rings + RING_SIZE;
-	t->send.untrusted_shared = server ? &page->to_client : &page->to_server;
+	t->send.untrusted_prod = server ? &page->to_client_prod : &page->to_server_prod;
+	t->send.untrusted_cons = server ? &page->to_client_cons : &page->to_server_cons;
 	t->send.untrusted_buffer = server ? rings + RING_SIZE : rings;
 	t->receive.size = t->send.size = RING_SIZE;
 	t->untrusted_wanted = server ? &page->server_wanted : &page->client_wanted;

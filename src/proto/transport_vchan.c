@@ -23,8 +23,8 @@
 
 #define RING_SIZE (256u * 1024) /* 129 pages with the other ring: gntalloc allows 1024 in all */
 
-_Static_assert(sizeof(struct ring_indices) == sizeof(struct ring_shared) && RING_NOTIFY_WRITE == VCHAN_NOTIFY_WRITE &&
-	       RING_NOTIFY_READ == VCHAN_NOTIFY_READ, "the ring is libxenvchan's");
+_Static_assert(RING_NOTIFY_WRITE == VCHAN_NOTIFY_WRITE && RING_NOTIFY_READ == VCHAN_NOTIFY_READ,
+	       "the ring is libxenvchan's");
 
 struct transport_vchan {
 	struct transport base;
@@ -73,7 +73,8 @@ static const struct transport_ops vchan_ops = {
 
 static void ring_adopt(struct ring *ring, const struct libxenvchan_ring *from, bool send)
 {
-	ring->untrusted_shared = (struct ring_indices *)from->shr;
+	ring->untrusted_prod = &from->shr->prod;
+	ring->untrusted_cons = &from->shr->cons;
 	ring->untrusted_buffer = from->buffer;
 	ring->size = 1u << from->order;
 	ring->index = send ? from->shr->prod : from->shr->cons;

@@ -87,7 +87,7 @@ static int end_receive(struct end *end, int timeout_ms)
 		if (r > 0)
 			break;
 		waited = true;
-		if (channel_spin(channel, since, NULL) || channel_arm(channel, false))
+		if (channel_spin(channel, since) || channel_arm(channel, false))
 			continue;
 		r = end_sleep(end, timeout_ms);
 		if (r < 0)

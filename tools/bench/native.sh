@@ -151,8 +151,8 @@ done
 expected="ioctl-vs-fuse-adaptive read-1MiB-vs-fuse ops-16-threads-vs-naive
 	guestd-rss-vs-8MiB session-rss-vs-8MiB idle-cpu-ticks"
 # shellcheck disable=SC2086
-run_bench --label "poll-us = auto" --pid-guestd "$guestd" $sessions \
-	--native /dev/zero --floor fuse --seconds "$SECONDS_EACH" || failed=1
+run_bench --label "poll-us = auto" --pid-hostd "$hostd" --pid-guestd "$guestd" \
+	$sessions --native /dev/zero --floor fuse --seconds "$SECONDS_EACH" || failed=1
 stop_daemons
 say "poll-us = 0"
 start_daemons 0

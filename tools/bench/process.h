@@ -13,7 +13,7 @@
 
 /* One daemon. */
 struct process {
-	const char *role; /* "guestd" or "session"; static */
+	const char *role; /* "hostd", "guestd" or "session"; static */
 	pid_t pid;
 	uint64_t resident_kib; /* without the rings */
 	uint64_t rings_kib; /* mappings of the rings: memfd:paradice…, /dev/xen/… */

@@ -182,8 +182,9 @@ def check_alive(process, logs):
     """Raise if QEMU has gone."""
     if process.poll() is None:
         return
+    if process.returncode == 0:
+        raise RigError(RIG, "the driver domain has stopped or crashed: see "
+                       "console.log")
     lines = (logs / "qemu.log").read_text(errors="replace").splitlines()
-    why = lines[-1] if len(lines) > 2 else f"status {process.returncode}"
-    raise RigError(RIG, f"QEMU ended: {why}; if an option of yours is to "
-                   "blame, correct --qemu-arg, --qmp or --memory; else see "
-                   "console.log")
+    raise RigError(RIG, f"QEMU failed: {lines[-1]}; correct --qemu-arg, "
+                   "--qmp or --memory")

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One run of a rig: boot, daemons, the user's commands, the end.
-
-"""
+"""One run of a rig: boot, daemons, the user's commands, the end."""
 import os
 import pathlib
 import shutil
@@ -61,6 +59,7 @@ class Session(Runner):
         self.xen = options.rig != "loopback"
         self.process = None
         self.collecting = False
+        self.done = False       # what remains is the user's end of it
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="paradice-vm-"))
         self.logs = self.work / "logs"
         self.logs.mkdir()
@@ -69,22 +68,22 @@ class Session(Runner):
 
     def run(self):
         """Run the rig; return tools/vm's exit status."""
-        done = False
         try:
             status = self.run_stages()
-            done = True
+            self.done = True
             return status
         except Timeout:
             self.collect()
-            raise RigError(TIMEOUT, f"--timeout {self.options.timeout} s is "
-                           "over: give more, or see the logs") from None
+            raise RigError(TIMEOUT, f"--timeout {self.options.timeout:g} s "
+                           "is over: give more, or see the logs") from None
         except RigError:
+            self.done = False
             self.collect()
             raise
         finally:
             if self.process:
                 machine.stop(self.process)
-            if not done:
+            if not self.done:
                 name = (f"{self.options.rig}-"
                         f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
                 say(f"logs are in {cache.keep_logs(self.logs, name)}")
@@ -180,4 +179,5 @@ class Session(Runner):
         say(f"still running; use it with: tools/vm --attach {self.work} "
             "--shell guest (or host, --guest-run, --host-run)")
         say(f"it ends with Ctrl-C, or kill {os.getpid()}")
+        self.done = True
         self.pump(lambda: False)
