@@ -262,17 +262,20 @@ void call_flush(struct guest *guest)
 		return;
 	interrupts_flush(guest);
 	while ((call = guest->waiting)) {
-		int r = call_send(call, call->payload, call->payload_size);
+		int r;
 
-		if (r == -EAGAIN)
+		/* Sending may put it into another list. */
+		waiting_remove(guest, call);
+		r = call_send(call, call->payload, call->payload_size);
+		if (r == -EAGAIN) {
+			call->next = guest->waiting;
+			if (!guest->waiting)
+				guest->waiting_tail = &call->next;
+			guest->waiting = call;
 			break;
-		if (r < 0) {
-			call_end(call, EIO);
-			continue;
 		}
-		guest->waiting = guest->waiting->next;
-		if (!guest->waiting)
-			guest->waiting_tail = &guest->waiting;
+		if (r < 0)
+			call_end(call, EIO);
 	}
 }
 
@@ -456,7 +459,6 @@ void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fu
 		return;
 	call->file = file;
 	call->body.poll = (struct proto_poll){ .handle = file->handle, .events = events };
-	file->watched |= events;
 	call_submit(call, NULL, 0);
 }
 
@@ -574,6 +576,9 @@ static int poll_done(struct guest *guest, struct call *call, const struct proto_
 	uint32_t events = call->body.poll.events;
 	uint32_t ready = answer->result < 0 ? POLLERR : answer->ready & events;
 
+	/* From now on the host tells what becomes of these. */
+	if (answer->result == 0)
+		call->file->watched |= events;
 	fuse_reply_poll(call_take(call), ready);
 	call_end(call, EIO);
 	return 0;

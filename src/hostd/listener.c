@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -70,15 +68,8 @@ static int remove_stale(const struct sockaddr_un *address)
 /* No one can connect before listen(), so the mode is right in time. */
 static int bind_and_listen(struct listener *listener, const struct sockaddr_un *address)
 {
-	struct stat st;
-
-	if (bind(listener->fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		return -errno;
-	if (lstat(address->sun_path, &st) < 0)
-		return -errno;
-	listener->device = st.st_dev;
-	listener->inode = st.st_ino;
-	if (chmod(address->sun_path, 0600) < 0 || listen(listener->fd, BACKLOG) < 0)
+	if (bind(listener->fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
+	    chmod(address->sun_path, 0600) < 0 || listen(listener->fd, BACKLOG) < 0)
 		return -errno;
 	return 0;
 }
@@ -107,15 +98,15 @@ int listener_open(struct listener *listener, const char *path)
 
 void listener_close(struct listener *listener, const char *path)
 {
-	struct stat st;
+	struct sockaddr_un address;
 
 	if (listener->fd < 0)
 		return;
-	if (listener->inode && lstat(path, &st) == 0 && st.st_dev == listener->device &&
-	    st.st_ino == listener->inode)
-		unlink(path);
 	close(listener->fd);
 	*listener = LISTENER_CLOSED;
+	/* Now ours is a dead one; inode numbers would not tell, they are used again. */
+	if (address_set(&address, path) == 0)
+		remove_stale(&address);
 }
 
 int listener_accept(const struct listener *listener)

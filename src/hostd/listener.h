@@ -2,18 +2,14 @@
 /*
  * The listening socket of a guest of the unix transport.
  *
- * Lifetime: listener_open() … listener_close(), which removes the file if it is
- * still the one that was made. Supervisor's main thread only.
+ * Lifetime: listener_open() … listener_close(), which removes the file unless
+ * somebody else listens there by then. Supervisor's main thread only.
  */
 #ifndef PARADICE_HOSTD_LISTENER_H
 #define PARADICE_HOSTD_LISTENER_H
 
-#include <sys/types.h>
-
 struct listener {
 	int fd; /* -1: not listening */
-	dev_t device; /* which file is ours */
-	ino_t inode;
 };
 
 #define LISTENER_CLOSED ((struct listener){ .fd = -1 })

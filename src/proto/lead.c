@@ -179,7 +179,8 @@ int lead_run(struct lead *lead)
 static void away_begin(struct lead *lead, uint64_t now_ns)
 {
 	lead->away_since_ns = now_ns;
-	if (!lead->timer_armed) {
+	/* After lead_stop() the timer wakes everybody, again and again. */
+	if (!lead->timer_armed && !lead->stopping) {
 		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
 
 		lead->timer_armed = timerfd_settime(lead->timer_fd, 0, &once, NULL) == 0;

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -209,14 +210,17 @@ int transport_unix_accept(int socket, struct transport **tp)
 	return r;
 }
 
+/* What fits where three descriptors are expected: CMSG_SPACE() rounds up. */
+#define OFFER_FDS_MAX 4
+
 /* Receives the offer and its descriptors, all or none. */
-static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[3])
+static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[OFFER_FDS_MAX])
 {
 	struct pollfd pfd = { .fd = socket, .events = POLLIN };
 	struct iovec iov = { offer, sizeof(*offer) };
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(3 * sizeof(int))];
+		char bytes[CMSG_SPACE(OFFER_FDS_MAX * sizeof(int))];
 	} control = { 0 };
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -249,12 +253,23 @@ static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fd
 	return -EPROTO;
 }
 
+/* True if the memory is as large as we shall use it, and stays so: a server that
+ * shrinks it would end us by SIGBUS. */
+static bool memory_trusted(int memfd)
+{
+	int seals = fcntl(memfd, F_GET_SEALS);
+	struct stat st;
+
+	return seals >= 0 && (seals & SEALS) == SEALS && fstat(memfd, &st) == 0 &&
+	       st.st_size == (off_t)memory_size();
+}
+
 int transport_unix_connect(const char *path, int timeout_ms, struct transport **tp)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct transport_unix *u;
 	struct offer offer;
-	int fds[3], fd, r;
+	int fds[OFFER_FDS_MAX], fd, r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
@@ -271,8 +286,7 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 	if (r == 0) {
 		u->doorbell_fd = fds[1];
 		u->base.event_fd = fds[2];
-		/* Without the seals a server could shrink the memory under us. */
-		r = (fcntl(fds[0], F_GET_SEALS) & SEALS) == SEALS ? unix_map(u, fds[0], false) : -EPROTO;
+		r = memory_trusted(fds[0]) ? unix_map(u, fds[0], false) : -EPROTO;
 		close(fds[0]);
 	}
 	if (r < 0)
