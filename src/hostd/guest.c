@@ -20,7 +20,7 @@
 #define SOON_US 1000000 /* a session that lasts less has failed */
 #define BACKOFF_US 100000
 #define BACKOFF_MAX_US 10000000
-#define LISTEN_AGAIN_US 5000000
+#define LISTEN_AGAIN_US 30000000 /* each try disturbs whoever listens there */
 
 static void consider(struct guest *guest);
 

@@ -249,7 +249,7 @@ static void remove_guests(struct supervisor *supervisor)
 
 		if (guest->unwanted || (conf && find_guest(supervisor, conf) == guest))
 			continue;
-		log_info("guest \"%s\": removed from the configuration", guest->name);
+		log_info("guest \"%s\": its configuration is gone or changed", guest->name);
 		guest_remove(guest);
 	}
 }
