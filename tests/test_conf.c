@@ -86,8 +86,8 @@ START_TEST(defaults)
 
 	ck_assert_int_eq(conf->poll_us, CHANNEL_POLL_AUTO);
 	ck_assert_int_eq(conf->log_level, LOG_LEVEL_INFO);
-	ck_assert_uint_eq(conf->uid_first, 61184);
-	ck_assert_uint_eq(conf->uid_last, 61311);
+	ck_assert_uint_eq(conf->uid_first, 61000);
+	ck_assert_uint_eq(conf->uid_last, 61127);
 	ck_assert_uint_eq(conf->n_guests + conf->n_devices, 0);
 	conf_free(conf);
 }

@@ -26,10 +26,12 @@ static struct call *call_new(struct guest *guest, uint16_t opcode, fuse_req_t re
 {
 	struct call *call = calloc(1, sizeof(*call));
 
-	if (!call) {
+	if (!call && opcode == PROTO_POLL)
+		fuse_reply_poll(request, POLLERR | POLLHUP);
+	else if (!call)
 		fuse_reply_err(request, ENOMEM);
+	if (!call)
 		return NULL;
-	}
 	call->guest = guest;
 	call->opcode = opcode;
 	call->request = request;
@@ -79,7 +81,10 @@ static void call_detach(struct call *call)
 static void call_end(struct call *call, int error)
 {
 	call_detach(call);
-	if (call->request)
+	/* Poll never gets an errno: the kernel would not ask this file again. */
+	if (call->request && call->opcode == PROTO_POLL)
+		fuse_reply_poll(call->request, error == EINTR ? 0 : POLLERR | POLLHUP);
+	else if (call->request)
 		fuse_reply_err(call->request, call->opcode == PROTO_RELEASE ? 0 : error);
 	if (call->opcode == PROTO_RELEASE)
 		file_free(call->file);
@@ -149,6 +154,7 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 {
 	struct guest *guest = call->guest;
 	struct iovec payload[2] = { { &call->range, 0 }, { (void *)data, size } };
+	uint32_t budget_ns;
 	int r;
 
 	if (call->opcode != PROTO_RELEASE && call->slot == NO_SLOT) {
@@ -167,7 +173,8 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 		return r;
 	call->state = CALL_SENT;
 	call->sent_ns = channel_now_ns();
-	guest->spin_until_ns = call->sent_ns + channel_spin_budget_ns(guest->channel);
+	budget_ns = channel_spin_budget_ns(guest->channel);
+	guest->spin_until_ns = budget_ns ? call->sent_ns + budget_ns : 0;
 	if (call->slot == NO_SLOT) {
 		call->next = guest->releases;
 		guest->releases = call;
@@ -629,17 +636,22 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 {
 	struct call *call = call_find(guest, message->header.tag);
 	uint32_t ready = answer_ready(message);
+	uint64_t sent_ns;
+	int r = 0;
 
 	/* The release of an open that nobody waited for has no call. */
 	if (!call && message->header.opcode == PROTO_RELEASE_ANSWER)
 		return 0;
 	if (!call || (call->opcode | PROTO_ANSWER) != message->header.opcode)
 		return answer_misfit(guest, message, "it answers no request");
-	channel_waited(guest->channel, call->sent_ns);
+	sent_ns = call->sent_ns;
 	if (call->file && ready != PROTO_READY_UNKNOWN)
 		file_ready(call->file, ready, false);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if (answers[i].opcode == call->opcode)
-			return answers[i].done(guest, call, message);
-	return answer_misfit(guest, message, "nobody asks this");
+			r = answers[i].done(guest, call, message);
+	/* Serving it may have ended the connection. */
+	if (r == 0 && guest->channel)
+		channel_waited(guest->channel, sent_ns);
+	return r;
 }

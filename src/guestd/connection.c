@@ -18,7 +18,7 @@
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 1000
-#define OFFER_TIMEOUT_MS 2000
+#define OFFER_TIMEOUT_MS 5000
 
 /* ---- the connector ---- */
 
@@ -154,7 +154,8 @@ void connection_lost(struct guest *guest, const char *reason)
 
 	if (!channel)
 		return;
-	reason_log(guest, reason);
+	if (reason)
+		reason_log(guest, reason);
 	guest_unwatch(guest, channel->transport->event_fd);
 	if (channel->transport->life_fd >= 0)
 		guest_unwatch(guest, channel->transport->life_fd);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,11 +103,16 @@ static int wait_events(struct guest *guest, struct epoll_event *events)
 	int n;
 
 	if (guest->channel) {
-		channel_flush(guest->channel);
-		if (guest->n_sent && channel_now_ns() < guest->spin_until_ns) {
+		/* Whom we wake may be queued on this very processor, here and below. */
+		if (channel_flush(guest->channel) && guest->n_sent)
+			sched_yield();
+		if (guest->n_sent && guest->spin_until_ns) {
 			sleep = false;
 			if (channel_glance(guest->channel))
 				return 0;
+			if (channel_now_ns() >= guest->spin_until_ns)
+				guest->spin_until_ns = 0;
+			sched_yield();
 		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due)) {
 			sleep = false;
 		}
@@ -202,7 +208,7 @@ int guest_run(const struct guest_config *config)
 	if (r < 0)
 		log_error("cannot start a thread: %s", strerror(-r));
 	pthread_mutex_lock(&guest.lead.lock);
-	connection_lost(&guest, "guestd stops");
+	connection_lost(&guest, NULL);
 	guest.frontend->stop(&guest);
 	pthread_cond_broadcast(&guest.disconnected);
 	pthread_mutex_unlock(&guest.lead.lock);

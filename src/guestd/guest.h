@@ -101,7 +101,7 @@ struct guest {
 	struct call **waiting_tail;
 	struct call *releases; /* sent, without a slot */
 	uint64_t tag;
-	uint64_t spin_until_ns;
+	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	struct log_limit limit;
 	char last_reason[200]; /* why there is no connection, as last logged */
@@ -134,7 +134,7 @@ void connection_take(struct guest *guest);
 /* Serves all messages that have come. */
 void connection_serve(struct guest *guest);
 /* Ends the connection: all calls end with EIO, files die, nodes stay. `reason` is
- * logged. */
+ * logged, unless NULL. */
 void connection_lost(struct guest *guest, const char *reason);
 
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */

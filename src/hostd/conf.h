@@ -17,7 +17,7 @@
 #include "hostd/control.h"
 #include "proto/log.h"
 
-#define CONF_UIDS_DEFAULT "61184-61311"
+#define CONF_UIDS_DEFAULT "61000-61127"
 #define CONF_MAX_HANDLES_DEFAULT 256
 #define CONF_MAX_HANDLES_MAX 65536
 #define CONF_MODE_DEFAULT 0600

@@ -19,7 +19,7 @@
 
 #define SOON_US 1000000 /* a session that lasts less has failed */
 #define BACKOFF_US 100000
-#define BACKOFF_MAX_US 10000000
+#define BACKOFF_MAX_US 1000000
 #define LISTEN_AGAIN_US 30000000 /* each try disturbs whoever listens there */
 
 static void consider(struct guest *guest);
@@ -72,6 +72,8 @@ void guest_session_gone(struct guest *guest, bool fine, uint64_t lasted_us)
 {
 	bool soon = lasted_us < SOON_US && !(fine && guest->transport == CONTROL_UNIX);
 
+	if (guest->transport == CONTROL_VCHAN)
+		domains_withdraw(guest->supervisor->domains, guest->session.domid);
 	supervisor_status(guest->supervisor);
 	if (guest->unwanted) {
 		supervisor_guest_gone(guest->supervisor, guest);

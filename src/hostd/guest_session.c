@@ -210,6 +210,7 @@ int guest_session_start(struct guest *guest, int connection)
 
 	*session = (struct guest_session){ 0 };
 	sd_event_now(guest->supervisor->event, CLOCK_MONOTONIC, &session->started_us);
+	session->domid = guest->domid;
 	announce_init(&session->announce, guest->name);
 	r = supervisor_uid_choose(guest->supervisor, &session->uid);
 	if (r == 0)

@@ -22,6 +22,7 @@ struct guest;
 struct guest_session {
 	pid_t pid; /* 0: none */
 	uint32_t uid;
+	uint32_t domid; /* CONTROL_VCHAN: whom it was started for */
 	bool up; /* a guest is connected */
 	bool ending; /* it was told to end */
 	bool violated; /* it broke the rules of its control socket */

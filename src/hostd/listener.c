@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -112,9 +113,15 @@ void listener_close(struct listener *listener, const char *path)
 int listener_accept(const struct listener *listener)
 {
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	struct pollfd pfd = { .fd = fd, .events = POLLRDHUP };
 
-	if (fd >= 0)
+	if (fd >= 0 && poll(&pfd, 1, 0) == 0)
 		return fd;
+	if (fd >= 0) {
+		/* It waited so long that the guest has given it up. */
+		close(fd);
+		return -EAGAIN;
+	}
 	/* accept(2): errors of the connection that was waiting. */
 	return errno == ECONNABORTED || errno == EINTR || errno == EPROTO ? -EAGAIN : -errno;
 }

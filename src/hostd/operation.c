@@ -13,6 +13,7 @@
 #include "proto/layout.h"
 
 #define SLOW_NS (LEAD_AWAY_US * 1000u)
+#define TAIL 0xa5 /* in the image where the caller has no memory */
 
 static struct operation *operation_find(struct operation_table *table, uint64_t tag)
 {
@@ -290,8 +291,8 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 	if (need->in > ranges[0].length)
 		return -EFAULT;
 	*range = ranges[0];
-	memset(workspace->image.memory, 0, size);
 	memcpy(workspace->image.memory, bytes, range->length);
+	memset((uint8_t *)workspace->image.memory + range->length, TAIL, size - range->length);
 	if (!layout_need_flat(need, workspace->image.memory, size)) {
 		refuse_undeclared(session, handle, request->command);
 		return -ENOTTY;
@@ -304,7 +305,6 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 static int64_t ioctl_outcome(const struct workspace *workspace, const struct proto_message *message,
 			     const struct layout_need *need, struct proto_range *range, int64_t result)
 {
-	static const uint8_t zero[64];
 	const uint8_t *image = workspace->image.memory;
 	const struct proto_range *ranges;
 	const uint8_t *bytes;
@@ -312,16 +312,14 @@ static int64_t ioctl_outcome(const struct workspace *workspace, const struct pro
 
 	if (!range->length)
 		return result;
-	for (uint32_t at = range->length; at < need->out; at += n) {
-		n = need->out - at < sizeof(zero) ? need->out - at : sizeof(zero);
-		if (memcmp(image + at, zero, n))
+	range->direction = PROTO_RANGE_OUT;
+	for (uint32_t at = range->length; at < need->out; at++)
+		if (image[at] != TAIL)
 			return -EFAULT;
-	}
 	ranges = proto_ranges(message, &n, &bytes);
 	(void)ranges;
 	if (memcmp(image, bytes, range->length) == 0)
 		range->length = 0;
-	range->direction = PROTO_RANGE_OUT;
 	return result;
 }
 

@@ -304,6 +304,7 @@ static void session_serve(void *context)
 		else if (!operation_serve(session, workspace, &message))
 			break;
 	}
+	channel_spin_end(session->channel);
 	workspace_give(session, workspace);
 }
 

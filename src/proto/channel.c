@@ -16,6 +16,7 @@
 #include "proto/channel.h"
 
 #define SPIN_MAX_NS 200000u /* some wake-ups; longer than a transfer of 1 MiB takes */
+#define SPIN_MIN_NS 10000u
 #define GAP_CAP_NS (4 * SPIN_MAX_NS) /* one long pause says no more than this */
 #define GAP_WEIGHT 8
 #define GLANCE_ROUNDS 128
@@ -53,6 +54,8 @@ struct channel *channel_new(struct transport *transport, enum proto_from peer, i
 	channel->max_in_flight = PROTO_IN_FLIGHT_MAX;
 	channel->poll_us = poll_us;
 	channel->gap_ns = GAP_CAP_NS;
+	if (sched_getaffinity(0, sizeof(channel->cpus), &channel->cpus) < 0)
+		CPU_ZERO(&channel->cpus);
 	return channel;
 }
 
@@ -69,6 +72,9 @@ static void ring_put(struct ring *ring, const void *data, size_t length)
 	uint32_t at = ring->index & (ring->size - 1);
 	size_t first = ring->size - at;
 
+	/* A piece of no bytes may have no memory, which memcpy() does not allow. */
+	if (!length)
+		return;
 	if (first > length)
 		first = length;
 	memcpy(ring->untrusted_buffer + at, data, first);
@@ -94,44 +100,54 @@ int channel_send(struct channel *channel, uint16_t opcode, uint64_t tag, const v
 	const struct proto_desc *desc = proto_desc_find(opcode);
 	struct proto_header header = { .opcode = opcode, .tag = tag };
 	uint64_t length;
-	uint32_t used;
 
 	length = sizeof(header) + desc->body_size;
 	for (int i = 0; i < n; i++)
 		length += payload[i].iov_len;
 	if (length > channel->max_message || length > ring->size)
 		return -EMSGSIZE;
-	used = ring->index - __atomic_load_n(ring->untrusted_cons, __ATOMIC_ACQUIRE);
-	if (used > ring->size)
-		return proto_fault_set(&channel->fault, "ring: the peer's consumer index is off by %u", used);
-	if (length > ring->size - used)
+	/* Looking at the peer's index costs a cache miss: only when it matters. */
+	if (length > ring->size - ring->used) {
+		uint32_t used = ring->index - __atomic_load_n(ring->untrusted_cons, __ATOMIC_ACQUIRE);
+
+		if (used > ring->size)
+			return proto_fault_set(&channel->fault, "ring: the peer's consumer index is off by %u",
+					       used);
+		ring->used = used;
+	}
+	if (length > ring->size - ring->used)
 		return -EAGAIN;
+	ring->used += length;
 	header.length = length;
 	ring_put(ring, &header, sizeof(header));
 	ring_put(ring, body, desc->body_size);
 	for (int i = 0; i < n; i++)
 		ring_put(ring, payload[i].iov_base, payload[i].iov_len);
 	__atomic_store_n(ring->untrusted_prod, ring->index, __ATOMIC_RELEASE);
+	if (ring->untrusted_cpu)
+		__atomic_store_n(ring->untrusted_cpu, sched_getcpu(), __ATOMIC_RELAXED);
 	channel->doorbell_due = true;
 	return 0;
 }
 
-void channel_flush(struct channel *channel)
+bool channel_flush(struct channel *channel)
 {
 	struct transport *t = channel->transport;
 	uint8_t bits = (channel->doorbell_due ? RING_NOTIFY_WRITE : 0) |
 		       (channel->room_due ? RING_NOTIFY_READ : 0);
 
 	if (!bits)
-		return;
+		return false;
 	channel->doorbell_due = channel->room_due = false;
 	/* Our index must be out before we look whether the peer sleeps; the peer
 	 * asks before it looks at our index (channel_arm). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(__atomic_load_n(t->untrusted_asked, __ATOMIC_RELAXED) & bits))
-		return;
-	if (__atomic_fetch_and(t->untrusted_asked, (uint8_t)~bits, __ATOMIC_SEQ_CST) & bits)
-		t->ops->doorbell(t);
+		return false;
+	if (!(__atomic_fetch_and(t->untrusted_asked, (uint8_t)~bits, __ATOMIC_SEQ_CST) & bits))
+		return false;
+	t->ops->doorbell(t);
+	return true;
 }
 
 bool channel_readable(const struct channel *channel)
@@ -196,9 +212,10 @@ void channel_disarm(struct channel *channel)
 {
 	uint8_t *wanted = channel->transport->untrusted_wanted;
 
-	/* The peer clears the bit when it rings; writing then would only cost. */
-	if (__atomic_load_n(wanted, __ATOMIC_RELAXED) & RING_NOTIFY_WRITE)
-		__atomic_fetch_and(wanted, (uint8_t)~RING_NOTIFY_WRITE, __ATOMIC_RELAXED);
+	/* A plain store: the peer only ever clears bits, and a wish for room is
+	 * made again before the next sleep. */
+	if (__atomic_load_n(wanted, __ATOMIC_RELAXED))
+		__atomic_store_n(wanted, 0, __ATOMIC_RELAXED);
 }
 
 bool channel_alive(const struct channel *channel)
@@ -216,9 +233,14 @@ uint64_t channel_now_ns(void)
 
 uint32_t channel_spin_budget_ns(const struct channel *channel)
 {
+	uint32_t budget;
+
 	if (channel->poll_us >= 0)
 		return channel->poll_us * 1000u;
-	return channel->gap_ns < SPIN_MAX_NS ? SPIN_MAX_NS : 0;
+	if (channel->gap_ns >= SPIN_MAX_NS)
+		return 0;
+	budget = 4 * channel->gap_ns + SPIN_MIN_NS;
+	return budget < SPIN_MAX_NS ? budget : SPIN_MAX_NS;
 }
 
 bool channel_glance(const struct channel *channel)
@@ -228,16 +250,38 @@ bool channel_glance(const struct channel *channel)
 			return true;
 		__builtin_ia32_pause();
 	}
-	/* The peer, or the program that waits for us, may be queued on this very
-	 * processor. */
-	sched_yield();
-	return channel_readable(channel);
+	return false;
+}
+
+/* True while this thread keeps off the peer's processor. */
+static __thread bool apart;
+
+/* A scheduler that packs threads puts the two sides on one processor, where each
+ * spins in the other's way: while we spin, keep off the peer's. */
+static void spin_apart(const struct channel *channel)
+{
+	const uint32_t *untrusted_cpu = channel->transport->receive.untrusted_cpu;
+	uint32_t cpu = untrusted_cpu ? __atomic_load_n(untrusted_cpu, __ATOMIC_RELAXED) : CPU_SETSIZE;
+	cpu_set_t set = channel->cpus;
+
+	if (cpu >= CPU_SETSIZE || (int)cpu != sched_getcpu() || CPU_COUNT(&set) < 2)
+		return;
+	CPU_CLR(cpu, &set);
+	apart = sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+void channel_spin_end(const struct channel *channel)
+{
+	if (apart)
+		sched_setaffinity(0, sizeof(channel->cpus), &channel->cpus);
+	apart = false;
 }
 
 bool channel_spin(const struct channel *channel, uint64_t since_ns)
 {
 	uint64_t until = since_ns + channel_spin_budget_ns(channel);
 
+	spin_apart(channel);
 	while (!channel_glance(channel))
 		if (channel_now_ns() >= until)
 			return false;

@@ -12,6 +12,7 @@
 #ifndef PARADICE_CHANNEL_H
 #define PARADICE_CHANNEL_H
 
+#include <sched.h>
 #include <sys/uio.h>
 
 #include "proto/proto.h"
@@ -30,6 +31,7 @@ struct channel {
 	bool room_due; /* something was received since the last flush */
 	int poll_us; /* CHANNEL_POLL_AUTO, or microseconds */
 	uint32_t gap_ns; /* running average of how long waiting took */
+	cpu_set_t cpus; /* where this process may run */
 	struct proto_fault fault; /* why the last call returned -EPROTO */
 };
 
@@ -57,8 +59,8 @@ int channel_send(struct channel *channel, uint16_t opcode, uint64_t tag, const v
 		 const struct iovec *payload, int n);
 
 /* Wakes the peer for all that was sent and read since the last call, if it asked
- * to be woken. */
-void channel_flush(struct channel *channel);
+ * to be woken. True if it was: then it slept. */
+bool channel_flush(struct channel *channel);
 
 /* Takes the next message out of the ring into `buffer` and decodes it. 1 and
  * *message (which lives in buffer), 0 when there is none yet, -EPROTO with
@@ -79,14 +81,16 @@ void channel_disarm(struct channel *channel);
 /* True while the transport can carry messages: peer is there, nothing closed. */
 bool channel_alive(const struct channel *channel);
 
-/* Looks for some microseconds whether there is something to receive, and lets others
- * run once if not. */
+/* Looks for some microseconds whether there is something to receive. */
 bool channel_glance(const struct channel *channel);
 
 /* Spins until there is something to receive, or the time that has paid off lately
  * is over. True if there is something. `since_ns` is when the waiting began
  * (channel_now_ns()). */
 bool channel_spin(const struct channel *channel, uint64_t since_ns);
+
+/* The calling thread will not spin again soon: it may run anywhere again. */
+void channel_spin_end(const struct channel *channel);
 
 /* Nanoseconds that spinning may last now. */
 uint32_t channel_spin_budget_ns(const struct channel *channel);

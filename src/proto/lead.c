@@ -151,6 +151,9 @@ static void standby_loop(struct lead *lead, bool first)
 	}
 	lead->n_standby--;
 	lead->n_threads--;
+	/* An edge wakes one sleeper only: after a stop, each wakes the next. */
+	if (lead->stopping)
+		lead_wake(lead);
 	pthread_cond_broadcast(&lead->gone);
 }
 
@@ -179,8 +182,7 @@ int lead_run(struct lead *lead)
 static void away_begin(struct lead *lead, uint64_t now_ns)
 {
 	lead->away_since_ns = now_ns;
-	/* After lead_stop() the timer wakes everybody, again and again. */
-	if (!lead->timer_armed && !lead->stopping) {
+	if (!lead->timer_armed) {
 		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
 
 		lead->timer_armed = timerfd_settime(lead->timer_fd, 0, &once, NULL) == 0;
@@ -228,9 +230,6 @@ void lead_wake(struct lead *lead)
 
 void lead_stop(struct lead *lead)
 {
-	/* Each edge wakes one sleeper; repeated, it wakes all of them. */
-	static const struct itimerspec repeat = { .it_value.tv_nsec = 1, .it_interval.tv_nsec = 1000000 };
-
 	lead->stopping = true;
-	timerfd_settime(lead->timer_fd, 0, &repeat, NULL);
+	lead_wake(lead);
 }

@@ -27,9 +27,11 @@
 struct ring {
 	uint32_t *untrusted_prod; /* in shared memory, written by both sides */
 	uint32_t *untrusted_cons;
+	uint32_t *untrusted_cpu; /* where who writes runs, beside prod; NULL: not on one kernel */
 	uint8_t *untrusted_buffer;
 	uint32_t size; /* bytes, a power of two */
 	uint32_t index; /* our own prod or cons */
+	uint32_t used; /* sending: at most so many bytes were unread when we last looked */
 };
 
 struct transport;

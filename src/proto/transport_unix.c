@@ -41,16 +41,18 @@ struct offer {
 	uint32_t n_bulk;
 };
 
-/* The first page of the memory. Each field has a cache line of its own, because
- * one side spins on it while the other writes the next one. */
+/* The first page of the memory. What one side writes together, for the other to
+ * look at together, shares a cache line; nothing else does. */
 #define LINE __attribute__((aligned(64)))
 struct shared_page {
 	LINE uint32_t to_server_prod;
+	uint32_t to_server_cpu;
+	uint8_t client_wanted; /* RING_NOTIFY_ bits that the client asks of the server */
 	LINE uint32_t to_server_cons;
 	LINE uint32_t to_client_prod;
+	uint32_t to_client_cpu;
+	uint8_t server_wanted;
 	LINE uint32_t to_client_cons;
-	LINE uint8_t server_wanted; /* RING_NOTIFY_ bits that the server asks of the client */
-	LINE uint8_t client_wanted;
 };
 
 struct transport_unix {
@@ -144,6 +146,8 @@ static int unix_map(struct transport_unix *u, int memfd, bool server)
 	t->receive.untrusted_prod = server ? &page->to_server_prod : &page->to_client_prod;
 	t->receive.untrusted_cons = server ? &page->to_server_cons : &page->to_client_cons;
 	t->receive.untrusted_buffer = server ? rings : rings + RING_SIZE;
+	t->receive.untrusted_cpu = server ? &page->to_server_cpu : &page->to_client_cpu;
+	t->send.untrusted_cpu = server ? &page->to_client_cpu : &page->to_server_cpu;
 	t->send.untrusted_prod = server ? &page->to_client_prod : &page->to_server_prod;
 	t->send.untrusted_cons = server ? &page->to_client_cons : &page->to_server_cons;
 	t->send.untrusted_buffer = server ? rings + RING_SIZE : rings;

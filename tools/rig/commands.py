@@ -139,4 +139,4 @@ def window():
         return {}
     rows, cols, _, _ = struct.unpack(
         "HHHH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
-    return {"rows": rows, "cols": cols}
+    return {"rows": rows or 24, "cols": cols or 80}

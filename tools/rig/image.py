@@ -230,7 +230,8 @@ def disk_from_tree(tree, disk, spare_mib):
     blocks = size // 1024 * 11 // 10 + spare_mib * 1024 + files + 4096
     done = subprocess.run(
         ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal",
-         "-m", "0", "-N", str(files + spare_mib * 32 + 64), "-E", "root_owner=0:0",
+         "-m", "0", "-N", str(files + spare_mib * 32 + 64),
+         "-E", "root_owner=0:0",
          "-d", str(tree), str(disk), f"{blocks}k"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
         check=False)

@@ -11,7 +11,7 @@ from .channel import Channel
 from .commands import Runner, Timeout
 from .report import RIG, TIMEOUT, RigError, say
 
-BOOT_SECONDS = 240      # each stage of ours is bounded by this
+BOOT_SECONDS = 300      # each stage of ours is bounded by this
 
 # The buses of USB devices are scanned long after udev says that it is done.
 AWAIT_INPUT = """
@@ -73,6 +73,7 @@ class Session(Runner):
             self.done = True
             return status
         except Timeout:
+            self.done = False
             self.collect()
             raise RigError(TIMEOUT, f"--timeout {self.options.timeout:g} s "
                            "is over: give more, or see the logs") from None
@@ -99,13 +100,13 @@ class Session(Runner):
             toolstack = self.host.start("exec /payload/rig/domu-start")
         self.finish(self.host, AWAIT_INPUT, "waiting for the input devices")
         self.host_run()
+        if self.xen:
+            self.wait_command(toolstack, "creating the domain")
         if options.build:
             self.host.send(op="follow", units=["paradice-hostd.service"])
             self.finish(self.host, PREPARE, "preparing the host")
             self.finish(self.host, "systemctl start paradice-hostd",
                         "starting paradice-hostd")
-        if self.xen:
-            self.wait_command(toolstack, "creating the domain")
         self.pump(lambda: self.guest.ready, BOOT_SECONDS,
                   "the guest does not boot: see guest.log")
         say("the guest is up")

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ioctl without nested pointers. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "integration.h"
+
+START_TEST(structure_goes_both_ways)
+{
+	int fd = terminal_open("tty0", O_RDWR);
+	struct winsize size = { .ws_row = 12, .ws_col = 345, .ws_xpixel = 6, .ws_ypixel = 7 };
+	struct winsize back = { 0 };
+
+	ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, &size), 0);
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, &back), 0);
+	ck_assert_mem_eq(&size, &back, sizeof(size));
+	say(fd, "winsize");
+	ck_assert_str_eq(hear(fd), "winsize 12 345");
+	say(fd, "winsize 78 90");
+	ck_assert_str_eq(hear(fd), "winsize 78 90");
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, &back), 0);
+	ck_assert_uint_eq(back.ws_row, 78);
+	ck_assert_uint_eq(back.ws_col, 90);
+	close(fd);
+}
+END_TEST
+
+START_TEST(settings_of_a_terminal)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	struct termios before, changed, after;
+
+	ck_assert_int_eq(isatty(fd), 1);
+	ck_assert_int_eq(tcgetattr(fd, &before), 0);
+	ck_assert_uint_eq(before.c_lflag & (ICANON | ECHO), 0);
+	changed = before;
+	changed.c_cc[VMIN] = 5;
+	changed.c_cc[VTIME] = 3;
+	cfsetspeed(&changed, B19200);
+	ck_assert_int_eq(tcsetattr(fd, TCSANOW, &changed), 0);
+	ck_assert_int_eq(tcgetattr(fd, &after), 0);
+	ck_assert_uint_eq(after.c_cc[VMIN], 5);
+	ck_assert_uint_eq(after.c_cc[VTIME], 3);
+	ck_assert_uint_eq(cfgetospeed(&after), B19200);
+	ck_assert_int_eq(tcsetattr(fd, TCSADRAIN, &before), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(number_as_argument)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+
+	ck_assert_int_eq(tcflush(fd, TCIFLUSH), 0);
+	ck_assert_int_eq(ioctl(fd, TCFLSH, 99), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(tcdrain(fd), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(flush_drops_what_waits)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+
+	say(fd, "echo this is dropped");
+	ck_assert_int_ne(wait_ready(fd, POLLIN), 0);
+	rest_ms(REST_MS);
+	ck_assert_int_eq(tcflush(fd, TCIFLUSH), 0);
+	say(fd, "echo this comes");
+	ck_assert_str_eq(hear(fd), "this comes");
+	close(fd);
+}
+END_TEST
+
+START_TEST(exclusive_and_number_out)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	int exclusive = -1;
+
+	ck_assert_int_eq(ioctl(fd, TIOCEXCL), 0);
+	ck_assert_int_eq(ioctl(fd, TIOCGEXCL, &exclusive), 0);
+	ck_assert_int_eq(exclusive, 1);
+	ck_assert_int_eq(ioctl(fd, TIOCNXCL), 0);
+	ck_assert_int_eq(ioctl(fd, TIOCGEXCL, &exclusive), 0);
+	ck_assert_int_eq(exclusive, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(bytes_waiting)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	int n = -1;
+
+	say(fd, "echo 12345");
+	ck_assert_int_ne(wait_ready(fd, POLLIN), 0);
+	rest_ms(REST_MS);
+	ck_assert_int_eq(ioctl(fd, FIONREAD, &n), 0);
+	ck_assert_int_eq(n, 6);
+	close(fd);
+}
+END_TEST
+
+START_TEST(unknown_command_is_enotty)
+{
+	int tty = terminal_open("tty1", O_RDWR), zero = node_open("zero", O_RDONLY);
+	char data[64] = { 0 };
+
+	ck_assert_int_eq(ioctl(tty, _IO('T', 0xfe), 0), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	ck_assert_int_eq(ioctl(tty, _IOWR('z', 0x77, data), data), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	ck_assert_int_eq(ioctl(zero, TCGETS, data), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	ck_assert_int_eq(isatty(zero), 0);
+	close(zero);
+	close(tty);
+}
+END_TEST
+
+START_TEST(bad_pointer_is_efault)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	void *hole = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(hole, MAP_FAILED);
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, NULL), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, (void *)8), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, hole), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, hole), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, (void *)(UINTPTR_MAX - 4)), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	munmap(hole, 4096);
+	close(fd);
+}
+END_TEST
+
+START_TEST(read_only_memory_is_efault)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	struct winsize *size = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	/* The driver's answer must differ from what is there. */
+	say(fd, "winsize 3 4");
+	hear(fd);
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, size), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_uint_eq(size->ws_row, 0);
+	munmap(size, 4096);
+	close(fd);
+}
+END_TEST
+
+START_TEST(structure_at_the_end_of_memory)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct winsize *last, *over;
+
+	ck_assert_ptr_ne(pages, MAP_FAILED);
+	ck_assert_int_eq(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+	last = (struct winsize *)(pages + 4096) - 1;
+	over = (struct winsize *)(pages + 4096 - 4);
+	say(fd, "winsize 21 43");
+	hear(fd);
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, last), 0);
+	ck_assert_uint_eq(last->ws_row, 21);
+	ck_assert_uint_eq(last->ws_col, 43);
+	last->ws_row = 22;
+	ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, last), 0);
+	say(fd, "winsize");
+	ck_assert_str_eq(hear(fd), "winsize 22 43");
+	/* Half of it is there: natively all of it fails. */
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, over), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, over), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	munmap(pages, 8192);
+	close(fd);
+}
+END_TEST
+
+START_TEST(neighbours_are_left_alone)
+{
+	int fd = terminal_open("tty1", O_RDWR);
+	struct {
+		uint8_t before[16];
+		struct winsize size;
+		uint8_t after[16];
+	} memory;
+
+	memset(&memory, 0x5a, sizeof(memory));
+	say(fd, "winsize 5 6");
+	hear(fd);
+	ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, &memory.size), 0);
+	ck_assert_uint_eq(memory.size.ws_row, 5);
+	for (int i = 0; i < 16; i++)
+		ck_assert_msg(memory.before[i] == 0x5a && memory.after[i] == 0x5a, "byte %d changed", i);
+	close(fd);
+}
+END_TEST
+
+TCase *case_ioctl(void)
+{
+	TCase *tcase = tcase_create("ioctl");
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, structure_goes_both_ways);
+	tcase_add_test(tcase, settings_of_a_terminal);
+	tcase_add_test(tcase, number_as_argument);
+	tcase_add_test(tcase, flush_drops_what_waits);
+	tcase_add_test(tcase, exclusive_and_number_out);
+	if (nodes_are_files())
+		test_skip("bytes_waiting", "the kernel itself serves FIONREAD on the files of a FUSE mount");
+	else
+		tcase_add_test(tcase, bytes_waiting);
+	tcase_add_test(tcase, unknown_command_is_enotty);
+	tcase_add_test(tcase, bad_pointer_is_efault);
+	tcase_add_test(tcase, read_only_memory_is_efault);
+	tcase_add_test(tcase, structure_at_the_end_of_memory);
+	tcase_add_test(tcase, neighbours_are_left_alone);
+	return tcase;
+}
