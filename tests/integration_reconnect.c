@@ -150,7 +150,7 @@ START_TEST(again_and_again)
 	for (int i = 0; i < 5; i++) {
 		int fd = terminal_open("tty0", O_RDWR);
 
-		say(fd, "in 0 kill-session");
+		say(fd, "in 100 kill-session");
 		ck_assert_int_eq(wait_ready(fd, POLLIN) & (POLLERR | POLLHUP), POLLERR | POLLHUP);
 		close(fd);
 		expect_back();
@@ -171,7 +171,7 @@ START_TEST(nothing_is_left_on_the_host)
 
 	for (int i = 0; i < 3; i++) {
 		fd = terminal_open("tty3", O_RDWR);
-		say(fd, "in 0 kill-session");
+		say(fd, "in 100 kill-session");
 		ck_assert_int_eq(wait_ready(fd, POLLIN) & (POLLERR | POLLHUP), POLLERR | POLLHUP);
 		close(fd);
 		expect_back();

@@ -47,6 +47,7 @@
 
 #define MAX_TERMINALS 32
 #define LINE_MAX_BYTES 512
+#define N_FILLERS 12
 
 struct terminal {
 	char name[16];
@@ -90,14 +91,60 @@ static uint64_t now_ms(void)
 
 /* ---- terminals ---- */
 
+static int master_open(char *path, size_t size)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || ptsname_r(fd, path, size))
+		die("posix_openpt");
+	return fd;
+}
+
+/* The kernel gives the lowest number that is free. So that a terminal can be made
+ * anew under its number, some lower ones are left free for whoever else wants one
+ * meanwhile: taken before the terminals, and given back afterwards. */
+static void fillers(bool take)
+{
+	static int fds[N_FILLERS];
+	char path[64];
+
+	for (int i = 0; i < N_FILLERS; i++) {
+		if (take)
+			fds[i] = master_open(path, sizeof(path));
+		else
+			close(fds[i]);
+	}
+}
+
+/* Opens masters until one has the path that the terminal had before. */
+static int master_open_again(const struct terminal *terminal)
+{
+	int fds[4 * N_FILLERS], n = 0, found = -1;
+	char path[sizeof(terminal->path)];
+
+	while (found < 0 && n < 4 * N_FILLERS) {
+		fds[n] = master_open(path, sizeof(path));
+		if (strcmp(path, terminal->path) == 0)
+			found = fds[n];
+		else
+			n++;
+	}
+	while (n)
+		close(fds[--n]);
+	return found;
+}
+
 static void terminal_make(struct terminal *terminal)
 {
 	struct termios raw;
 
-	terminal->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (terminal->path[0])
+		terminal->master = master_open_again(terminal);
+	else
+		terminal->master = master_open(terminal->path, sizeof(terminal->path));
 	terminal->slave = -1;
-	if (terminal->master < 0 || ptsname_r(terminal->master, terminal->path, sizeof(terminal->path)))
-		die("posix_openpt");
+	if (terminal->master < 0)
+		return;
 	if (terminal->locked)
 		return;
 	if (unlockpt(terminal->master) < 0)
@@ -259,12 +306,9 @@ static void do_hangup(const struct request *request)
 
 static void do_renew(const struct request *request)
 {
-	char path[sizeof(request->on->path)];
-
-	snprintf(path, sizeof(path), "%s", request->on->path);
 	if (request->on->master < 0)
 		terminal_make(request->on);
-	answer(request->from, strcmp(path, request->on->path) ? "moved" : "done");
+	answer(request->from, request->on->master < 0 ? "its number is taken" : "done");
 }
 
 static void do_reset(const struct request *request)
@@ -465,7 +509,8 @@ static void write_conf(const char *path, const char *prefix, const char *guest)
 		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = 0666 guests = { \"%s\" } }\n",
 			prefix, terminals[i].name, terminals[i].path, prefix, terminals[i].name, guest);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (strcmp(others[i].name, "missing") && access(others[i].path, F_OK) < 0)
+		/* Without root, hwrng is nobody's to open. */
+		if (strcmp(others[i].name, "missing") && access(others[i].path, R_OK) < 0)
 			continue;
 		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = %s guests = { \"%s\" } }\n",
 			prefix, others[i].name, others[i].path, prefix, others[i].name, others[i].mode,
@@ -541,6 +586,7 @@ int main(int argc, char **argv)
 		return ask(values[ASK], optind < argc ? argv[optind] : "");
 	signals = signals_block();
 	hostd_set(values[COMMAND], values[SERVICE]);
+	fillers(true);
 	terminal_add("control", false);
 	terminal_add("locked", true);
 	n = atoi(values[TERMINALS]);
@@ -548,6 +594,7 @@ int main(int argc, char **argv)
 		snprintf(text, sizeof(text), "tty%d", i);
 		terminal_add(text, false);
 	}
+	fillers(false);
 	if (values[CONF])
 		write_conf(values[CONF], values[PREFIX], values[GUEST]);
 	snprintf(text, sizeof(text), "%d", (int)getpid());

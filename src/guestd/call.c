@@ -129,17 +129,32 @@ static int slot_take(struct call *call)
 	return 0;
 }
 
+/* A read without a slot is cut to what an answer can carry: a short read, where the
+ * host would take the size for a violation. */
+static void read_limit(struct call *call)
+{
+	uint32_t most = call->guest->channel->max_message - sizeof(struct proto_header) -
+			sizeof(struct proto_read_answer);
+
+	if (call->opcode == PROTO_READ && call->body.read.size > most)
+		call->body.read.size = most;
+}
+
 /* Puts data of a large transfer, or its place, into the bulk slot. */
 static void bulk_use(struct call *call, const void *data)
 {
 	uint8_t *bulk;
 
-	if (!wants_bulk(call))
+	if (!wants_bulk(call)) {
+		read_limit(call);
 		return;
+	}
 	bulk = channel_bulk(call->guest->channel, call->slot,
 			    call->opcode == PROTO_READ ? call->body.read.size : call->body.write.size);
-	if (!bulk)
+	if (!bulk) {
+		read_limit(call);
 		return;
+	}
 	call->bulk = call->slot;
 	if (call->opcode == PROTO_READ) {
 		call->body.read.bulk = call->bulk;
@@ -648,7 +663,7 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 	if (call->file && ready != PROTO_READY_UNKNOWN)
 		file_ready(call->file, ready, false);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-		if (answers[i].opcode == call->opcode)
+		if ((answers[i].opcode | PROTO_ANSWER) == message->header.opcode) /* not call->: it ends */
 			r = answers[i].done(guest, call, message);
 	/* Serving it may have ended the connection. */
 	if (r == 0 && guest->channel)

@@ -115,9 +115,12 @@ static struct fuse_session *session_make(struct node *node, bool real_number)
 	};
 	char *argv[] = { (char *)"paradice-guestd", NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	struct fuse_session *session;
 
 	snprintf(info, sizeof(info), "DEVNAME=%s", node->name);
-	return cuse_lowlevel_new(&args, &cuse, &operations, node);
+	session = cuse_lowlevel_new(&args, &cuse, &operations, node);
+	fuse_opt_free_args(&args);
+	return session;
 }
 
 static bool node_exists(const char *path)

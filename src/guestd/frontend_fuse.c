@@ -257,6 +257,7 @@ static int fuse_start(struct guest *guest)
 	if (geteuid() != 0)
 		argv[2] = (char *)"fsname=paradice,subtype=paradice,default_permissions";
 	mount.session = fuse_session_new(&args, &operations, sizeof(operations), guest);
+	fuse_opt_free_args(&args);
 	if (!mount.session || fuse_session_mount(mount.session, guest->config->mount) < 0) {
 		log_error("cannot mount on %s: is it a directory, and /dev/fuse there?", guest->config->mount);
 		return -ENODEV;

@@ -28,7 +28,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +52,7 @@ static int fuzz_ioctl(int fd, unsigned long command, void *argument);
 static int fuzz_close(int fd);
 static int fuzz_nanosleep(const struct timespec *ts, struct timespec *left);
 static void fuzz_lead_wait(struct lead *lead, pthread_cond_t *cond);
+static uint32_t fuzz_sample_take(struct handle *handle, uint32_t *serialp);
 static bool fuzz_operation_serve(struct session *session, struct workspace *workspace,
 				 const struct proto_message *message);
 
@@ -71,7 +71,9 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #undef ioctl
 #undef close
 #define lead_wait fuzz_lead_wait
+#define handle_sample_take fuzz_sample_take
 #include "hostd/readiness.c"
+#undef handle_sample_take
 #undef lead_wait
 #undef nanosleep
 #undef _exit
@@ -91,7 +93,7 @@ struct request {
 static struct pair pair;
 static struct session the_session;
 static struct channel_buffer guest_buffer;
-static int supervisor_fd, session_fd, first_fd;
+static int supervisor_fd, session_fd;
 static int peers[MAX_OPENS]; /* the other ends of devices, to make them ready */
 static jmp_buf ended;
 
@@ -100,6 +102,8 @@ static struct {
 	struct input input;
 	struct channel *guest;
 	bool quiet; /* the guest does not read by itself */
+	bool in_readiness; /* the readiness thread is in a driver's poll */
+	bool overtaken; /* and others have led meanwhile */
 	bool broken; /* the guest has spoilt its own rings: what it reads means nothing */
 	int depth;
 	int n_ops;
@@ -265,11 +269,17 @@ static int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 	return 0;
 }
 
+/* Once around the loop of the readiness thread, which never leads. */
 static void readiness_step(void)
 {
 	struct readiness *readiness = &the_session.readiness;
+	struct lead *lead = &the_session.lead;
+	uint64_t leader = lead->leader;
 	struct io_uring_cqe *cqe;
 
+	lead->leader = 1;
+	now.in_readiness = true;
+	now.overtaken = false;
 	rearm(&the_session);
 	(void)operation_signal(&the_session);
 	session_push(&the_session);
@@ -282,10 +292,24 @@ static void readiness_step(void)
 		io_uring_cqe_seen(&readiness->ring, cqe);
 		completion(&the_session, &copy);
 	}
+	now.in_readiness = false;
+	lead->leader = now.overtaken ? 1 : leader;
+}
+
+/* Without the lock: a driver's poll that takes long. */
+static uint32_t fuzz_sample_take(struct handle *handle, uint32_t *serialp)
+{
+	uint32_t mask = handle_sample_take(handle, serialp);
+
+	now.overtaken = blocks() || now.overtaken;
+	return mask;
 }
 
 static void fuzz_lead_wait(struct lead *lead, pthread_cond_t *cond)
 {
+	/* One thread cannot wait here for itself. */
+	if (now.in_readiness)
+		fuzz_exit(0);
 	if (lead_mine(lead)) {
 		pthread_mutex_unlock(&lead->lock);
 		(void)blocks();
@@ -427,6 +451,8 @@ static void serve(void)
 
 static void readiness(void)
 {
+	if (now.in_readiness)
+		return;
 	pthread_mutex_lock(&the_session.lead.lock);
 	readiness_step();
 	pthread_mutex_unlock(&the_session.lead.lock);
@@ -437,17 +463,20 @@ static void readiness(void)
 static void device_event(uint8_t choice)
 {
 	static const uint64_t one = 1;
-	int fd = now.n_peers ? peers[choice / 4 % now.n_peers] : -1;
+	struct pollfd peer = { .events = POLLIN | POLLOUT };
 	char sink[64];
 
-	if (fd < 0)
+	if (!now.n_peers)
 		return;
-	if (choice & 1)
-		(void)!write(fd, &one, sizeof(one));
-	else if (choice & 2)
-		(void)!read(fd, sink, sizeof(sink));
-	else
-		shutdown(fd, SHUT_WR);
+	peer.fd = peers[choice / 4 % now.n_peers];
+	/* The session may have made the open file a blocking one. */
+	(void)poll(&peer, 1, 0);
+	if ((choice & 1) && (peer.revents & POLLOUT))
+		(void)!write(peer.fd, &one, sizeof(one));
+	else if ((choice & 2) && (peer.revents & POLLIN))
+		(void)!read(peer.fd, sink, sizeof(sink));
+	else if (!(choice & 3))
+		shutdown(peer.fd, SHUT_WR);
 }
 
 enum { OP_MESSAGE, OP_MESSAGE_LATER, OP_SERVE, OP_READINESS, OP_OPENED, OP_SUPERVISOR, OP_DEVICE,
@@ -566,8 +595,6 @@ static void settle(void)
 	for (uint32_t i = 0; i < table->n_max; i++)
 		if (table->handles[i].id && (table->handles[i].released || table->handles[i].n_users))
 			abort();
-	if (now.n_given != now.n_closed + table->n_used)
-		abort();
 }
 
 /* Takes all polls back and forgets everything. */
@@ -580,6 +607,11 @@ static void end(void)
 
 	pthread_mutex_init(&session->lead.lock, NULL);
 	pthread_mutex_lock(&session->lead.lock);
+	while (control_receive(session_fd, &message, &fd) == 1)
+		if (fd >= 0)
+			fuzz_close(fd);
+	now.input.left = 0;
+	now.in_readiness = false;
 	session->up = false; /* nothing is sent any more */
 	session->operations.n_interrupted = 0;
 	for (uint32_t i = 0; i < table->n_max; i++)
@@ -597,12 +629,13 @@ static void end(void)
 			abort();
 	}
 	pthread_mutex_unlock(&session->lead.lock);
+	if (now.n_given != now.n_closed + table->n_used)
+		abort(); /* a device stays open, or was closed twice */
 	handle_table_fini(table);
+	for (uint32_t i = 0; i < now.n_peers; i++)
+		close(peers[i]);
 	while (control_receive(supervisor_fd, &message, &fd) == 1)
 		;
-	while (control_receive(session_fd, &message, &fd) == 1)
-		if (fd >= 0)
-			close(fd);
 	while (session->devices) {
 		struct device *device = session->devices;
 
@@ -611,7 +644,6 @@ static void end(void)
 	}
 	free(session->channel);
 	free(now.guest);
-	syscall(SYS_close_range, first_fd, UINT32_MAX, 0);
 }
 
 /* More workspaces than a script can have threads; one that was in use when the
@@ -668,6 +700,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	int fds[2];
 
 	sigaction(OPERATION_SIGNAL, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	pair_init(&pair, 4);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		abort();
@@ -682,7 +715,5 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		workspaces[i].message = (struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
 		workspaces[i].image = (struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
 	}
-	first_fd = fcntl(session_fd, F_DUPFD_CLOEXEC, 100);
-	close(first_fd);
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,17 @@
 #define N_FLIPS 8
 
 static int n_inputs;
+static const char *present; /* the file that is run now */
+
+static void on_end(int number)
+{
+	static const char text[] = " (or a change of it) ends the target\n";
+
+	(void)!write(STDERR_FILENO, present, strlen(present));
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	signal(number, SIG_DFL);
+	raise(number);
+}
 
 /* On a copy that ends where the input ends. */
 static void run(const uint8_t *data, size_t size)
@@ -61,8 +73,7 @@ static int run_file(const char *path)
 	}
 	size = fread(data, 1, sizeof(data), file);
 	fclose(file);
-	/* Seen only if the target crashes. */
-	fprintf(stderr, "\r\033[K%s ", path);
+	present = path;
 	run_around(data, size);
 	return EXIT_SUCCESS;
 }
@@ -105,13 +116,15 @@ int main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 
 	LLVMFuzzerInitialize(&argc, &argv);
-	alarm(120); /* nothing may hang */
+	signal(SIGABRT, on_end);
+	signal(SIGALRM, on_end);
+	alarm(300); /* nothing may hang */
 	for (int i = 1; i < argc; i++)
 		status |= run_path(argv[i]);
 	if (argc == 1) {
 		snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/%s", source ? source : ".", FUZZ_TARGET);
 		status = run_path(corpus);
 	}
-	fprintf(stderr, "\r\033[K%s: %d inputs\n", FUZZ_TARGET, n_inputs);
+	fprintf(stderr, "%s: %d inputs\n", FUZZ_TARGET, n_inputs);
 	return n_inputs ? status : EXIT_FAILURE;
 }
