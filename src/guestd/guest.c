@@ -139,12 +139,16 @@ static void guest_serve(void *context)
 		if (guest->channel)
 			connection_serve(guest);
 		if (!lead_mine(&guest->lead))
-			return;
+			break;
 		call_flush(guest);
 		n = wait_events(guest, events);
 		for (int i = 0; i < n && lead_mine(&guest->lead) && !guest->lead.stopping; i++)
 			event_serve(guest, events[i].data.ptr);
 	}
+	/* The new leader may sleep already; what this thread has sent since is its
+	 * own to ring for. */
+	if (guest->channel)
+		channel_flush(guest->channel);
 }
 
 static const struct lead_ops lead_ops = {

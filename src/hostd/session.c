@@ -284,8 +284,10 @@ static void session_serve(void *context)
 
 	channel_disarm(session->channel);
 	while (lead_mine(&session->lead) && !session->lead.stopping) {
-		if (session->reap)
+		if (session->reap) {
 			operation_reap(session);
+			continue; /* it gives the lock up, and perhaps the lead with it */
+		}
 		r = channel_receive(session->channel, &workspace->message, &message);
 		if (r < 0)
 			session_violation(session);
