@@ -58,4 +58,7 @@ uint64_t program_ask(struct program *program, void (*run)(struct program *progra
 /* guestd closes the connection and says why. */
 void expect_violation(const char *text);
 
+/* The case of test_guestd_answers.c. */
+TCase *case_answers(void);
+
 #endif

@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* How often to repeat something: `n` times, or less where the machine is emulated
+ * (PARADICE_SLOW is set). */
+int test_rounds(int n);
+
 #define HANG_MS 20000 /* nothing here takes that long */
 #define REST_MS 300 /* long enough for a thread to get into its system call, mostly */
 

@@ -274,7 +274,7 @@ TCase *case_basic(void)
 	if (node_exists("hwrng"))
 		tcase_add_test(tcase, hardware_random);
 	else
-		test_skip("hardware_random", "the driver domain has no /dev/hwrng");
+		test_skip("hardware_random", "the driver domain has no /dev/hwrng that the puppet may open");
 	tcase_add_loop_test(tcase, bytes_written_arrive, 0, N_SIZES);
 	tcase_add_loop_test(tcase, bytes_sent_are_read, 0, N_SIZES);
 	tcase_add_test(tcase, short_reads_stay_short);

@@ -107,7 +107,7 @@ static void *busy_main(void *argument)
 	struct winsize size;
 	char data[8192];
 
-	for (int i = 0; i < N_ROUNDS; i++) {
+	for (int i = 0; i < test_rounds(N_ROUNDS); i++) {
 		size_t n = 1 + (i * 131 + busy->number * 17) % sizeof(data);
 		int own = open(node_path(i % 2 ? "zero" : "full"), flags);
 

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -214,6 +217,84 @@ START_TEST(neighbours_are_left_alone)
 }
 END_TEST
 
+/* A page that comes when it is asked for, and then late. */
+struct late_page {
+	pthread_t thread;
+	int fd; /* userfaultfd */
+	void *page;
+};
+
+static bool late_page_make(struct late_page *late)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	late->fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (late->fd < 0 || ioctl(late->fd, UFFDIO_API, &api) < 0)
+		return false;
+	late->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range = (struct uffdio_range){ .start = (uintptr_t)late->page, .len = 4096 };
+	return late->page != MAP_FAILED && ioctl(late->fd, UFFDIO_REGISTER, &range) == 0;
+}
+
+static void late_page_end(struct late_page *late)
+{
+	if (late->page && late->page != MAP_FAILED)
+		munmap(late->page, 4096);
+	if (late->fd >= 0)
+		close(late->fd);
+}
+
+static void *late_page_main(void *argument)
+{
+	static const struct winsize size = { .ws_row = 31, .ws_col = 32 };
+	struct late_page *late = argument;
+	static char content[4096] __attribute__((aligned(4096)));
+	struct uffdio_copy copy = { .dst = (uintptr_t)late->page, .src = (uintptr_t)content, .len = 4096 };
+	struct uffd_msg message;
+
+	memcpy(content, &size, sizeof(size));
+	if (read(late->fd, &message, sizeof(message)) != sizeof(message))
+		return NULL;
+	rest_ms(REST_MS);
+	ioctl(late->fd, UFFDIO_COPY, &copy);
+	return NULL;
+}
+
+/* While guestd waits for a program's memory it serves the others, and the ioctl
+ * itself goes on when the memory has come. */
+START_TEST(memory_that_comes_late)
+{
+	int fd = terminal_open("tty1", O_RDWR), zero = node_open("zero", O_RDONLY);
+	struct late_page late = { .fd = -1 };
+	struct winsize back;
+	char byte;
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert(late_page_make(&late));
+		ck_assert_int_eq(pthread_create(&late.thread, NULL, late_page_main, &late), 0);
+		if (i == 1)
+			ck_assert_int_eq(read(zero, &byte, 1), 1);
+		ck_assert_int_eq(ioctl(fd, TIOCSWINSZ, late.page), 0);
+		pthread_join(late.thread, NULL);
+		late_page_end(&late);
+		ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, &back), 0);
+		ck_assert_uint_eq(back.ws_row, 31);
+	}
+	close(zero);
+	close(fd);
+}
+END_TEST
+
+static bool late_pages_work(void)
+{
+	struct late_page late = { .fd = -1 };
+	bool works = late_page_make(&late);
+
+	late_page_end(&late);
+	return works;
+}
+
 TCase *case_ioctl(void)
 {
 	TCase *tcase = tcase_create("ioctl");
@@ -233,5 +314,9 @@ TCase *case_ioctl(void)
 	tcase_add_test(tcase, read_only_memory_is_efault);
 	tcase_add_test(tcase, structure_at_the_end_of_memory);
 	tcase_add_test(tcase, neighbours_are_left_alone);
+	if (late_pages_work())
+		tcase_add_test(tcase, memory_that_comes_late);
+	else
+		test_skip("memory_that_comes_late", "no userfaultfd for kernel faults (needs root)");
 	return tcase;
 }

@@ -198,7 +198,7 @@ static void child_run(int number)
 	int tty, zero;
 
 	snprintf(name, sizeof(name), "tty%d", number % 4);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < test_rounds(100); i++) {
 		zero = open(node_path("zero"), O_RDWR | O_CLOEXEC);
 		child_check(zero >= 0);
 		tty = open(node_path(name), O_RDWR | O_CLOEXEC | O_NOCTTY);

@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How the puppet starts, kills and looks into paradice-hostd. */
+/* The puppet's parts: its terminals, and paradice-hostd as it sees it. */
 #ifndef PARADICE_TESTS_PUPPET_H
 #define PARADICE_TESTS_PUPPET_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Ends the puppet with errno's text. */
+void die(const char *what);
+
+/* Makes a terminal; one that is locked can never be opened. */
+void terminal_add(const char *name, bool locked);
+/* To be called before the first terminal is made, and after the last one. */
+void terminal_fillers(bool take);
+/* Writes the device sections of the terminals. */
+void terminals_conf(FILE *file, const char *prefix, const char *guest);
+/* The path of the first terminal. */
+const char *terminal_path(void);
+/* Does what is said, until a signal other than SIGCHLD comes by this signalfd. */
+void terminals_serve(int signals);
 
 /* Says what hostd is: a shell command that stays in the foreground, or a unit of
  * systemd. Both NULL: hostd is not ours to start. */

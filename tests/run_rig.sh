@@ -37,7 +37,7 @@ fi
 EOF_HOST
 
 cat >"$share/guest.sh" <<'EOF_GUEST'
-export LD_LIBRARY_PATH=/share PARADICE_DEV=/dev PARADICE_PREFIX=ptest PARADICE_TRANSPORT=$PARADICE_RIG
+export PARADICE_SLOW=1 LD_LIBRARY_PATH=/share PARADICE_DEV=/dev PARADICE_PREFIX=ptest PARADICE_TRANSPORT=$PARADICE_RIG
 status=0
 if [ "$PARADICE_CASES" != none ]; then
 	/share/integration || status=$?

@@ -66,7 +66,8 @@ static size_t put_payload(const struct proto_desc *desc, enum seed_form form, ui
 		seed_set(desc, body, "n_ranges", form == SEED_FULL ? 2 : 0);
 		if (form != SEED_FULL)
 			return 0;
-		return put_ranges(payload, desc->opcode == PROTO_IOCTL ? PROTO_RANGE_IN : PROTO_RANGE_OUT);
+		return put_ranges(payload,
+				  desc->opcode == PROTO_IOCTL ? PROTO_RANGE_IN : PROTO_RANGE_OUT);
 	default:
 		return 0;
 	}

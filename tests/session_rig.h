@@ -22,7 +22,8 @@ void rig_after(void);
 /* The hostd of this test. */
 extern struct daemon rig_hostd;
 
-/* Connects the next hostile guest, without HELLO. */
+/* Connects the next hostile guest, without HELLO. `raw` must be static: a test that
+ * fails leaves it connected, and the next one ends it. */
 void rig_evil_raw(struct raw *raw);
 /* The same with HELLO, all announcements read. */
 void rig_evil(struct raw *raw);
@@ -51,5 +52,9 @@ uint64_t rig_good_handle(void);
 
 /* The evil guest's connection ends, and hostd says why. */
 void rig_expect_violation(struct raw *raw, const char *text);
+
+/* The cases of test_session_misuse.c and test_session_pressure.c. */
+TCase *case_misuse(void);
+TCase *case_pressure(void);
 
 #endif

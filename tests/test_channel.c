@@ -130,6 +130,7 @@ static void rings_start_at(uint32_t index)
 		struct transport *t = ends[i]->transport;
 
 		t->send.index = t->receive.index = index;
+		t->send.used = 0;
 		*t->send.untrusted_prod = *t->send.untrusted_cons = index;
 	}
 }
@@ -268,12 +269,17 @@ END_TEST
 START_TEST(refuses_a_hostile_consumer)
 {
 	struct ring *ring = &guest->transport->send;
+	static const uint32_t steps[] = { 1, 2, 1000, 1u << 30, 1u << 31 };
 
-	*ring->untrusted_cons = ring->index + 1;
-	ck_assert_int_eq(send_write(1, 10), -EPROTO);
-	ck_assert_ptr_nonnull(strstr(guest->fault.text, "consumer"));
-	*ring->untrusted_cons = ring->index - ring->size - 1;
-	ck_assert_int_eq(send_write(1, 10), -EPROTO);
+	for (size_t i = 0; i < 2 * sizeof(steps) / sizeof(steps[0]); i++) {
+		/* The index is looked at only when there seems to be no room. */
+		ring->used = ring->size;
+		*ring->untrusted_cons = i % 2 ? ring->index + steps[i / 2]
+					      : ring->index - ring->size - steps[i / 2];
+		ck_assert_int_eq(send_write(1, 10), -EPROTO);
+		ck_assert_ptr_nonnull(strstr(guest->fault.text, "consumer"));
+	}
+	ring->used = ring->size;
 	*ring->untrusted_cons = ring->index - ring->size; /* may be: a full ring */
 	ck_assert_int_eq(send_write(1, 10), -EAGAIN);
 }
@@ -528,7 +534,8 @@ static void *answer_everything(void *context)
 		int r = channel_receive(host, &own, &message);
 
 		if (r == 1) {
-			while ((r = channel_send(host, PROTO_WRITE_ANSWER, message.header.tag, &answer, NULL, 0)))
+			while ((r = channel_send(host, PROTO_WRITE_ANSWER, message.header.tag,
+						 &answer, NULL, 0)))
 				if (r != -EAGAIN || sleep_for(host, true) < 0)
 					return NULL;
 			n++;
@@ -589,7 +596,8 @@ START_TEST(bounds_bulk_slots)
 
 	ck_assert_uint_ge(t->n_bulk, PROTO_IN_FLIGHT_MAX);
 	for (uint32_t i = 0; i < t->n_bulk; i++) {
-		ck_assert_ptr_eq(channel_bulk(guest, i, t->bulk_size), t->bulk + (size_t)i * t->bulk_size);
+		ck_assert_ptr_eq(channel_bulk(guest, i, t->bulk_size),
+				 t->bulk + (size_t)i * t->bulk_size);
 		ck_assert_ptr_null(channel_bulk(guest, i, t->bulk_size + 1));
 	}
 	ck_assert_ptr_null(channel_bulk(guest, t->n_bulk, 1));
@@ -632,7 +640,8 @@ START_TEST(tunes_itself)
 	ck_assert_uint_gt(channel_spin_budget_ns(host), 0); /* answers come at once */
 	for (int i = 0; i < 200; i++)
 		channel_waited(host, channel_now_ns() - UINT64_C(10000000000));
-	ck_assert_uint_eq(channel_spin_budget_ns(host), 0); /* they take long: spinning does not pay */
+	ck_assert_uint_eq(channel_spin_budget_ns(host),
+			  0); /* they take long: spinning does not pay */
 	for (int i = 0; i < 200; i++)
 		channel_waited(host, channel_now_ns());
 	ck_assert_uint_gt(channel_spin_budget_ns(host), 0);
@@ -643,10 +652,18 @@ static const struct {
 	const char *text;
 	int result, poll_us;
 } polls[] = {
-	{ "auto", 0, CHANNEL_POLL_AUTO }, { "0", 0, 0 },	    { "1", 0, 1 },
-	{ "1000", 0, 1000 },		  { "1001", -EINVAL, 0 },   { "-1", -EINVAL, 0 },
-	{ "", -EINVAL, 0 },		  { "Auto", -EINVAL, 0 },   { "autox", -EINVAL, 0 },
-	{ "10us", -EINVAL, 0 },		  { "0x10", -EINVAL, 0 },   { "9999999999999999999", -EINVAL, 0 },
+	{ "auto", 0, CHANNEL_POLL_AUTO },
+	{ "0", 0, 0 },
+	{ "1", 0, 1 },
+	{ "1000", 0, 1000 },
+	{ "1001", -EINVAL, 0 },
+	{ "-1", -EINVAL, 0 },
+	{ "", -EINVAL, 0 },
+	{ "Auto", -EINVAL, 0 },
+	{ "autox", -EINVAL, 0 },
+	{ "10us", -EINVAL, 0 },
+	{ "0x10", -EINVAL, 0 },
+	{ "9999999999999999999", -EINVAL, 0 },
 };
 
 START_TEST(parses_poll_us)
@@ -668,8 +685,16 @@ struct offer {
 	uint32_t n_bulk;
 };
 
-enum memory { MEMORY_SEALED, MEMORY_UNSEALED, MEMORY_SEALED_SHRINK_ONLY, MEMORY_SMALL, MEMORY_LARGE,
-	      MEMORY_FILE, MEMORY_ZERO, MEMORY_PIPE };
+enum memory {
+	MEMORY_SEALED,
+	MEMORY_UNSEALED,
+	MEMORY_SEALED_SHRINK_ONLY,
+	MEMORY_SMALL,
+	MEMORY_LARGE,
+	MEMORY_FILE,
+	MEMORY_ZERO,
+	MEMORY_PIPE
+};
 
 static struct evil {
 	struct offer offer;
@@ -811,7 +836,8 @@ START_TEST(tells_why_there_is_no_connection)
 	memset(long_path, 'a', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 1] = '\0';
 	ck_assert_int_eq(transport_unix_connect(long_path, 100, &transport), -ENAMETOOLONG);
-	ck_assert_int_eq(transport_unix_connect(path, 20, &transport), -ETIMEDOUT); /* nobody accepts */
+	ck_assert_int_eq(transport_unix_connect(path, 20, &transport),
+			 -ETIMEDOUT); /* nobody accepts */
 	close(listener);
 	ck_assert_int_eq(transport_unix_connect(path, 100, &transport), -ECONNREFUSED);
 	listener = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -59,8 +59,8 @@ START_TEST(decodes_every_kind)
 	for (int form = 0; form < SEED_FORMS; form++) {
 		size_t size = seed_message(desc, form, buffer);
 
-		ck_assert_msg(decode(buffer, size, seed_from(desc), &fault) == 0, "%s: %s", desc->name,
-			      fault.text);
+		ck_assert_msg(decode(buffer, size, seed_from(desc), &fault) == 0, "%s: %s",
+			      desc->name, fault.text);
 	}
 }
 END_TEST
@@ -74,11 +74,14 @@ START_TEST(prints_every_field)
 	char text[512], name[64];
 	size_t size = seed_message(desc, SEED_FULL, buffer);
 
-	ck_assert_int_eq(proto_decode(buffer, size, seed_from(desc), PROTO_MESSAGE_MAX, &message, &fault), 0);
+	ck_assert_int_eq(
+		proto_decode(buffer, size, seed_from(desc), PROTO_MESSAGE_MAX, &message, &fault),
+		0);
 	proto_print(&message, text, sizeof(text));
 	for (uint16_t i = 0; i < desc->n_fields; i++) {
 		snprintf(name, sizeof(name), " %s=", desc->fields[i].name);
-		ck_assert_msg(!strstr(text, name) == (desc->fields[i].kind == PROTO_KIND_PAD), "%s", text);
+		ck_assert_msg(!strstr(text, name) == (desc->fields[i].kind == PROTO_KIND_PAD), "%s",
+			      text);
 	}
 }
 END_TEST
@@ -106,9 +109,11 @@ START_TEST(refuses_the_wrong_sender)
 	const struct proto_desc *desc = &proto_descs[_i];
 	struct proto_fault fault;
 	size_t size = seed_message(desc, SEED_FULL, buffer);
-	enum proto_from other = seed_from(desc) == PROTO_FROM_GUEST ? PROTO_FROM_HOST : PROTO_FROM_GUEST;
+	enum proto_from other =
+		seed_from(desc) == PROTO_FROM_GUEST ? PROTO_FROM_HOST : PROTO_FROM_GUEST;
 
-	ck_assert_int_eq(decode(buffer, size, other, &fault), desc->from == PROTO_FROM_BOTH ? 0 : -EPROTO);
+	ck_assert_int_eq(decode(buffer, size, other, &fault),
+			 desc->from == PROTO_FROM_BOTH ? 0 : -EPROTO);
 }
 END_TEST
 
@@ -191,10 +196,14 @@ START_TEST(bounds_results)
 	if (!seed_field(desc, "result"))
 		return;
 	ck_assert_int_eq(decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)-1, &fault), 0);
-	ck_assert_int_eq(decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)-4095, &fault), 0);
-	ck_assert_int_eq(decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)-4096, &fault), -EPROTO);
+	ck_assert_int_eq(decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)-4095, &fault),
+			 0);
+	ck_assert_int_eq(decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)-4096, &fault),
+			 -EPROTO);
 	ck_assert_ptr_nonnull(strstr(fault.text, "result"));
-	ck_assert_int_eq(decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)INT64_MIN, &fault), -EPROTO);
+	ck_assert_int_eq(
+		decode_with(desc->opcode, SEED_FAILED, "result", (uint64_t)INT64_MIN, &fault),
+		-EPROTO);
 }
 END_TEST
 
@@ -224,8 +233,9 @@ START_TEST(refuses_unknown_opcodes)
 			n_known++;
 			continue;
 		}
-		ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, PROTO_MESSAGE_MAX, &fault),
-				 -EPROTO);
+		ck_assert_int_eq(
+			proto_header_check(&header, PROTO_FROM_GUEST, PROTO_MESSAGE_MAX, &fault),
+			-EPROTO);
 	}
 	ck_assert_uint_eq(n_known, proto_n_descs);
 }
@@ -236,13 +246,16 @@ START_TEST(bounds_length)
 	struct proto_header header = { .opcode = PROTO_WRITE, .length = PROTO_MESSAGE_MIN };
 	struct proto_fault fault;
 
-	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, PROTO_MESSAGE_MIN, &fault), 0);
+	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, PROTO_MESSAGE_MIN, &fault),
+			 0);
 	header.length++;
-	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, PROTO_MESSAGE_MIN, &fault), -EPROTO);
+	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, PROTO_MESSAGE_MIN, &fault),
+			 -EPROTO);
 	header.length = UINT32_MAX;
 	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, UINT32_MAX, &fault), 0);
 	header.opcode = PROTO_READ;
-	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, UINT32_MAX, &fault), -EPROTO);
+	ck_assert_int_eq(proto_header_check(&header, PROTO_FROM_GUEST, UINT32_MAX, &fault),
+			 -EPROTO);
 }
 END_TEST
 
@@ -252,11 +265,15 @@ START_TEST(write_size_is_the_payload)
 {
 	struct proto_fault fault;
 
-	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_FULL, "size", SEED_DATA - 1, &fault), -EPROTO);
-	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_FULL, "size", SEED_DATA + 1, &fault), -EPROTO);
+	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_FULL, "size", SEED_DATA - 1, &fault),
+			 -EPROTO);
+	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_FULL, "size", SEED_DATA + 1, &fault),
+			 -EPROTO);
 	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_FULL, "bulk", 0, &fault), -EPROTO);
-	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_BARE, "size", UINT32_MAX, &fault), 0); /* bulk */
-	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_BARE, "bulk", PROTO_BULK_NONE, &fault), -EPROTO);
+	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_BARE, "size", UINT32_MAX, &fault),
+			 0); /* bulk */
+	ck_assert_int_eq(decode_with(PROTO_WRITE, SEED_BARE, "bulk", PROTO_BULK_NONE, &fault),
+			 -EPROTO);
 }
 END_TEST
 
@@ -264,15 +281,18 @@ START_TEST(read_result_is_the_payload)
 {
 	struct proto_fault fault;
 
-	ck_assert_int_eq(decode_with(PROTO_READ_ANSWER, SEED_FULL, "result", SEED_DATA + 1, &fault), -EPROTO);
-	ck_assert_int_eq(decode_with(PROTO_READ_ANSWER, SEED_FULL, "result", (uint64_t)-5, &fault), -EPROTO);
-	ck_assert_int_eq(decode_with(PROTO_READ_ANSWER, SEED_BARE, "result", 1 << 20, &fault), 0); /* bulk */
+	ck_assert_int_eq(decode_with(PROTO_READ_ANSWER, SEED_FULL, "result", SEED_DATA + 1, &fault),
+			 -EPROTO);
+	ck_assert_int_eq(decode_with(PROTO_READ_ANSWER, SEED_FULL, "result", (uint64_t)-5, &fault),
+			 -EPROTO);
+	ck_assert_int_eq(decode_with(PROTO_READ_ANSWER, SEED_BARE, "result", 1 << 20, &fault),
+			 0); /* bulk */
 }
 END_TEST
 
 /* An IOCTL, or its answer, with these ranges and that many bytes after them. */
-static int decode_ranges(uint16_t opcode, const struct proto_range *ranges, uint32_t n, size_t n_bytes,
-			 struct proto_fault *fault)
+static int decode_ranges(uint16_t opcode, const struct proto_range *ranges, uint32_t n,
+			 size_t n_bytes, struct proto_fault *fault)
 {
 	const struct proto_desc *desc = proto_desc_find(opcode);
 	size_t size = sizeof(struct proto_header) + desc->body_size + n * sizeof(*ranges) + n_bytes;
@@ -318,15 +338,17 @@ START_TEST(ranges_are_bounded)
 
 	for (uint32_t i = 0; i <= PROTO_RANGES_MAX; i++)
 		ranges[i] = (struct proto_range){ i * 4096, 1, PROTO_RANGE_IN };
-	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, PROTO_RANGES_MAX, PROTO_RANGES_MAX, &fault), 0);
-	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, PROTO_RANGES_MAX + 1, PROTO_RANGES_MAX + 1,
-				       &fault),
+	ck_assert_int_eq(
+		decode_ranges(PROTO_IOCTL, ranges, PROTO_RANGES_MAX, PROTO_RANGES_MAX, &fault), 0);
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, PROTO_RANGES_MAX + 1,
+				       PROTO_RANGES_MAX + 1, &fault),
 			 -EPROTO);
 	ck_assert_ptr_nonnull(strstr(fault.text, "n_ranges"));
 	/* More than there is payload for, also where n × 16 wraps 32 bits. */
 	for (int bit = 0; bit < 32; bit++)
-		ck_assert_int_eq(decode_with(PROTO_IOCTL, SEED_BARE, "n_ranges", UINT64_C(1) << bit, &fault),
-				 -EPROTO);
+		ck_assert_int_eq(
+			decode_with(PROTO_IOCTL, SEED_BARE, "n_ranges", UINT64_C(1) << bit, &fault),
+			-EPROTO);
 	ck_assert_int_eq(decode_with(PROTO_IOCTL, SEED_FULL, "n_ranges", 1, &fault), -EPROTO);
 	ck_assert_int_eq(decode_with(PROTO_IOCTL, SEED_FULL, "n_ranges", 3, &fault), -EPROTO);
 }
@@ -379,7 +401,9 @@ START_TEST(finds_ranges)
 	uint32_t n;
 
 	size = seed_message(proto_desc_find(PROTO_IOCTL), SEED_FULL, buffer);
-	ck_assert_int_eq(proto_decode(buffer, size, PROTO_FROM_GUEST, PROTO_MESSAGE_MAX, &message, &fault), 0);
+	ck_assert_int_eq(
+		proto_decode(buffer, size, PROTO_FROM_GUEST, PROTO_MESSAGE_MAX, &message, &fault),
+		0);
 	ranges = proto_ranges(&message, &n, &bytes);
 	ck_assert_uint_eq(n, 2);
 	ck_assert_uint_eq(ranges[0].direction, PROTO_RANGE_IN);
@@ -391,16 +415,36 @@ static const struct {
 	const char *name;
 	bool valid;
 } names[] = {
-	{ "video0", true },	   { "snd/pcmC0D0p", true }, { "dri/by-path/x:0", true },
-	{ "a", true },		   { "...", true },	     { ".hidden", true },
-	{ "a/..b", true },	   { "a..b/c.", true },	     { "bus/usb/001/002", true },
-	{ "", false },		   { "/", false },	     { "/video0", false },
-	{ "video0/", false },	   { "a//b", false },	     { ".", false },
-	{ "..", false },	   { "../a", false },	     { "a/..", false },
-	{ "a/./b", false },	   { "a/../../b", false },   { "a b", false },
-	{ "a\tb", false },	   { "a\nb", false },	     { "a\x7f", false },
-	{ "vid\xc3\xa9o", false }, { "a=b", false },	     { "a!b", false },
-	{ "a%d", false },	   { "a\\b", false },	     { "a,b", false },
+	{ "video0", true },
+	{ "snd/pcmC0D0p", true },
+	{ "dri/by-path/x:0", true },
+	{ "a", true },
+	{ "...", true },
+	{ ".hidden", true },
+	{ "a/..b", true },
+	{ "a..b/c.", true },
+	{ "bus/usb/001/002", true },
+	{ "", false },
+	{ "/", false },
+	{ "/video0", false },
+	{ "video0/", false },
+	{ "a//b", false },
+	{ ".", false },
+	{ "..", false },
+	{ "../a", false },
+	{ "a/..", false },
+	{ "a/./b", false },
+	{ "a/../../b", false },
+	{ "a b", false },
+	{ "a\tb", false },
+	{ "a\nb", false },
+	{ "a\x7f", false },
+	{ "vid\xc3\xa9o", false },
+	{ "a=b", false },
+	{ "a!b", false },
+	{ "a%d", false },
+	{ "a\\b", false },
+	{ "a,b", false },
 };
 
 START_TEST(checks_names)
@@ -426,13 +470,15 @@ END_TEST
 /* Every byte, alone in a name, by the rule and not by the code. */
 START_TEST(checks_name_bytes)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				      "_-.:+@#$&'()*;<>?[]^`{|}~\"/";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		"_-.:+@#$&'()*;<>?[]^`{|}~\"/";
 
 	for (int c = 0; c < 256; c++) {
 		char name[] = { 'a', (char)c, 'b' };
 
-		ck_assert_msg(proto_name_valid(name, 3) == (c && strchr(allowed, c)), "byte 0x%x", c);
+		ck_assert_msg(proto_name_valid(name, 3) == (c && strchr(allowed, c)), "byte 0x%x",
+			      c);
 	}
 }
 END_TEST

@@ -100,6 +100,8 @@ static struct fuse_buf fuse_buffers[MAX_DEPTH + 1];
 static struct {
 	struct input input;
 	struct channel *host;
+	bool quiet; /* the host does not read by itself, and the ring may fill up */
+	bool scripted; /* the script's own messages may have answered what is in `asked` */
 	bool broken; /* the host has spoilt its own rings: what it reads means nothing */
 	int depth;
 	int n_ops;
@@ -310,8 +312,8 @@ static void request_name(uint8_t choice)
 
 	switch (choice % 4) {
 	case 0:
-		kernel_queue(FUSE_LOOKUP, 1 + choice / 4 % 4, -1, choice & 0x40 ? "a" : "b0", choice & 0x40 ? 2 : 3,
-			     NULL, 0);
+		kernel_queue(FUSE_LOOKUP, 1 + choice / 4 % 4, -1, choice & 0x40 ? "a" : "b0",
+			     choice & 0x40 ? 2 : 3, NULL, 0);
 		return;
 	case 1:
 		kernel_queue(FUSE_GETATTR, 1 + choice / 4 % 8, -1, &get, sizeof(get), NULL, 0);
@@ -402,7 +404,8 @@ ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size)
 	bool offered = size == 0;
 
 	for (uint32_t i = 0; i < now.n_offers; i++)
-		offered = offered || (now.offers[i].address == address && now.offers[i].length >= size);
+		offered = offered ||
+			  (now.offers[i].address == address && now.offers[i].length >= size);
 	if (!offered)
 		abort();
 	for (size_t i = 0; i < size; i++)
@@ -456,7 +459,8 @@ static void step(void)
 	if (guest.channel && guest.n_sent > guest.channel->max_in_flight)
 		abort();
 	pthread_mutex_unlock(&guest.lead.lock);
-	host_reads();
+	if (!now.quiet)
+		host_reads();
 }
 
 /* ---- the host ---- */
@@ -491,10 +495,14 @@ static void asked_add(const struct proto_message *message)
 	}
 	if (asked.bulk != PROTO_BULK_NONE && !channel_bulk(now.host, asked.bulk, asked.size))
 		abort();
-	for (uint32_t i = 0; i < now.n_asked; i++)
-		if (now.asked[i].tag == asked.tag || (asked.bulk != PROTO_BULK_NONE &&
-						      now.asked[i].bulk == asked.bulk))
-			abort();
+	for (uint32_t i = 0; i < now.n_asked; i++) {
+		if (now.asked[i].tag != asked.tag &&
+		    (asked.bulk == PROTO_BULK_NONE || now.asked[i].bulk != asked.bulk))
+			continue;
+		if (!now.scripted)
+			abort(); /* a tag or a slot that is in use */
+		now.asked[i--] = now.asked[--now.n_asked];
+	}
 	if (now.n_asked < MAX_REQUESTS)
 		now.asked[now.n_asked++] = asked;
 }
@@ -520,7 +528,8 @@ static void host_reads(void)
 static int answer_read(const struct asked *asked, uint8_t choice)
 {
 	static uint8_t data[PROTO_DATA_MAX];
-	struct proto_read_answer answer = { .result = asked->size, .ready = choice & 1 ? POLLIN : 0 };
+	struct proto_read_answer answer = { .result = asked->size,
+					    .ready = choice & 1 ? POLLIN : 0 };
 	struct iovec payload = { data, 0 };
 
 	if (answer.result > (int64_t)sizeof(data))
@@ -597,7 +606,7 @@ static uint64_t value(const char *field, uint8_t choice, void *context)
 	if (strcmp(field, "device") == 0)
 		return choice % 6;
 	if (strcmp(field, "result") == 0)
-		return choice < 0x80 ? choice % 3 : (uint64_t)-(choice & 0x7f);
+		return choice < 0x80 ? choice % 3 : (uint64_t) - (choice & 0x7f);
 	if (strcmp(field, "address") == 0)
 		return now.asked[which].address;
 	if (strcmp(field, "magic") == 0)
@@ -606,7 +615,8 @@ static uint64_t value(const char *field, uint8_t choice, void *context)
 		return choice & 1 ? PROTO_MESSAGE_MAX : PROTO_MESSAGE_MIN;
 	if (strstr(field, "_ANSWER")) {
 		for (uint32_t i = 0; i < now.n_asked; i++, which = (which + 1) % now.n_asked) {
-			const struct proto_desc *desc = proto_desc_find(now.asked[which].opcode | PROTO_ANSWER);
+			const struct proto_desc *desc =
+				proto_desc_find(now.asked[which].opcode | PROTO_ANSWER);
 
 			if (strcmp(desc->name, field) == 0)
 				return now.asked[which].tag;
@@ -617,7 +627,9 @@ static uint64_t value(const char *field, uint8_t choice, void *context)
 
 static void device_add(uint32_t id, const char *name, uint32_t flags)
 {
-	struct proto_device_add add = { .device = id, .class = PROTO_CLASS_INPUT, .mode = 0600, .flags = flags };
+	struct proto_device_add add = {
+		.device = id, .class = PROTO_CLASS_INPUT, .mode = 0600, .flags = flags
+	};
 	struct iovec payload = { (void *)name, strlen(name) };
 
 	(void)channel_send(now.host, PROTO_DEVICE_ADD, 0, &add, &payload, 1);
@@ -633,6 +645,8 @@ static void connect_again(uint8_t how)
 	pair_reset(&pair, how & 4 ? UINT32_MAX - 200 : 0);
 	pair.host.n_bulk = pair.guest.n_bulk = how & 2 ? 0 : PROTO_IN_FLIGHT_MAX;
 	now.broken = false;
+	now.quiet = how & 16;
+	now.scripted = false;
 	now.n_asked = 0;
 	now.host = channel_new(&pair.host, PROTO_FROM_GUEST, 0);
 	guest.offered = channel_new(&pair.guest, PROTO_FROM_HOST, 0);
@@ -660,8 +674,24 @@ static void lost(void)
 
 /* ---- the script ---- */
 
-enum { OP_REQUEST, OP_REQUEST_LATER, OP_STEP, OP_ANSWER, OP_MESSAGE, OP_LOST, OP_CONNECT, OP_BACK,
-       OP_SEED, OP_RAW, OP_INDICES, OP_INTERRUPT, OP_KILL, OP_ANSWER_LATER, OP_MESSAGE_LATER, OP_MANY };
+enum {
+	OP_REQUEST,
+	OP_REQUEST_LATER,
+	OP_STEP,
+	OP_ANSWER,
+	OP_MESSAGE,
+	OP_LOST,
+	OP_CONNECT,
+	OP_BACK,
+	OP_SEED,
+	OP_RAW,
+	OP_INDICES,
+	OP_INTERRUPT,
+	OP_KILL,
+	OP_ANSWER_LATER,
+	OP_MESSAGE_LATER,
+	OP_MANY
+};
 
 static bool run_op(uint8_t op)
 {
@@ -681,6 +711,7 @@ static bool run_op(uint8_t op)
 		break;
 	case OP_MESSAGE:
 	case OP_MESSAGE_LATER:
+		now.scripted = true;
 		(void)script_message(&now.input, now.host, PROTO_FROM_HOST, value, NULL);
 		break;
 	case OP_LOST:
@@ -692,9 +723,11 @@ static bool run_op(uint8_t op)
 	case OP_BACK:
 		return now.depth == 0;
 	case OP_SEED:
+		now.scripted = true;
 		script_seed(&now.input, now.host);
 		break;
 	case OP_RAW:
+		now.scripted = true;
 		script_raw(&now.input, now.host);
 		break;
 	case OP_INDICES:
@@ -715,7 +748,8 @@ static bool run_op(uint8_t op)
 	default:
 		break;
 	}
-	if (op % 16 != OP_REQUEST_LATER && op % 16 != OP_ANSWER_LATER && op % 16 != OP_MESSAGE_LATER)
+	if (op % 16 != OP_REQUEST_LATER && op % 16 != OP_ANSWER_LATER &&
+	    op % 16 != OP_MESSAGE_LATER)
 		step();
 	return true;
 }
@@ -733,9 +767,10 @@ static void run_script(void)
 static void settle(void)
 {
 	now.input.left = 0;
+	now.quiet = false;
 	if (now.broken || !guest.settled)
 		lost();
-	for (int i = 0; i < 20 && guest.channel; i++) {
+	for (int i = 0; i < MAX_REQUESTS && now.n_requests && guest.channel; i++) {
 		step();
 		for (uint32_t n = now.n_asked; n && guest.channel; n--) {
 			answer(0, 0);
@@ -819,7 +854,9 @@ static void *heap(size_t size)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct fuse_init_in init = { .major = FUSE_KERNEL_VERSION, .minor = 36, .max_readahead = 65536,
+	struct fuse_init_in init = { .major = FUSE_KERNEL_VERSION,
+				     .minor = 36,
+				     .max_readahead = 65536,
 				     .flags = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_MAX_PAGES };
 
 	kernel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

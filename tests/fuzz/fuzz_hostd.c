@@ -157,8 +157,9 @@ static void answered(const struct proto_message *message)
 {
 	uint32_t i = 0;
 
-	while (i < now.n_requests && (now.requests[i].tag != message->header.tag ||
-				      (now.requests[i].opcode | PROTO_ANSWER) != message->header.opcode))
+	while (i < now.n_requests &&
+	       (now.requests[i].tag != message->header.tag ||
+		(now.requests[i].opcode | PROTO_ANSWER) != message->header.opcode))
 		i++;
 	if (i == now.n_requests)
 		abort(); /* nobody asked this, or it is answered twice */
@@ -180,7 +181,8 @@ static void guest_reads(void)
 	while (!now.broken && (r = channel_receive(now.guest, &guest_buffer, &message)) != 0) {
 		if (r < 0)
 			abort();
-		if (message.header.opcode == PROTO_HELLO && channel_hello_settle(now.guest, &message) < 0)
+		if (message.header.opcode == PROTO_HELLO &&
+		    channel_hello_settle(now.guest, &message) < 0)
 			abort();
 		if (message.header.opcode & PROTO_ANSWER)
 			answered(&message);
@@ -406,7 +408,9 @@ static uint32_t command_at(uint8_t choice)
 
 static uint64_t value(const char *field, uint8_t choice, void *context)
 {
-	static const uint32_t sizes[] = { 0, 1, 100, 4096, 65536, PROTO_DATA_MAX, PROTO_MESSAGE_MAX, 1 << 20 };
+	static const uint32_t sizes[] = {
+		0, 1, 100, 4096, 65536, PROTO_DATA_MAX, PROTO_MESSAGE_MAX, 1 << 20
+	};
 
 	if (strcmp(field, "handle") == 0)
 		return now.handles[choice % 8];
@@ -479,8 +483,22 @@ static void device_event(uint8_t choice)
 		shutdown(peer.fd, SHUT_WR);
 }
 
-enum { OP_MESSAGE, OP_MESSAGE_LATER, OP_SERVE, OP_READINESS, OP_OPENED, OP_SUPERVISOR, OP_DEVICE,
-       OP_GUEST_READS, OP_BACK, OP_SEED, OP_RAW, OP_INDICES, OP_WOKEN, OP_HANG_UP, N_OPS };
+enum {
+	OP_MESSAGE,
+	OP_MESSAGE_LATER,
+	OP_SERVE,
+	OP_READINESS,
+	OP_OPENED,
+	OP_SUPERVISOR,
+	OP_DEVICE,
+	OP_GUEST_READS,
+	OP_BACK,
+	OP_SEED,
+	OP_RAW,
+	OP_INDICES,
+	OP_WOKEN,
+	OP_HANG_UP
+};
 
 static bool run_op(uint8_t op)
 {
@@ -554,7 +572,8 @@ static void begin(uint8_t how)
 	now.quiet = how & 2;
 	now.guest = channel_new(&pair.guest, PROTO_FROM_HOST, 0);
 	session->channel = channel_new(&pair.host, PROTO_FROM_GUEST, 0);
-	if (!now.guest || !session->channel || handle_table_init(&session->handles, MAX_HANDLES) < 0)
+	if (!now.guest || !session->channel ||
+	    handle_table_init(&session->handles, MAX_HANDLES) < 0)
 		abort();
 	pthread_mutex_init(&session->lead.lock, NULL);
 	if (channel_hello(session->channel, PROTO_IN_FLIGHT_MAX) < 0)
@@ -589,11 +608,12 @@ static void settle(void)
 	}
 	if (now.broken)
 		return;
-	if (now.n_requests || the_session.operations.n_used || the_session.operations.n_interrupted ||
-	    the_session.n_opening || the_session.n_sending)
+	if (now.n_requests || the_session.operations.n_used ||
+	    the_session.operations.n_interrupted || the_session.n_opening || the_session.n_sending)
 		abort();
 	for (uint32_t i = 0; i < table->n_max; i++)
-		if (table->handles[i].id && (table->handles[i].released || table->handles[i].n_users))
+		if (table->handles[i].id &&
+		    (table->handles[i].released || table->handles[i].n_users))
 			abort();
 }
 
@@ -706,14 +726,17 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		abort();
 	supervisor_fd = fds[0];
 	session_fd = fds[1];
-	if (lead_init(&the_session.lead, 1, &lead_ops, &the_session) < 0 || readiness_init(&the_session) < 0)
+	if (lead_init(&the_session.lead, 1, &lead_ops, &the_session) < 0 ||
+	    readiness_init(&the_session) < 0)
 		abort();
 	watch(readiness, readiness->wake_fd, POLLIN, user_data(KIND_WAKE, 0));
 	watch(readiness, session_fd, POLLIN, user_data(KIND_CONTROL, 0));
 	guest_buffer = (struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
 	for (size_t i = 0; i < sizeof(workspaces) / sizeof(workspaces[0]); i++) {
-		workspaces[i].message = (struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
-		workspaces[i].image = (struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
+		workspaces[i].message =
+			(struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
+		workspaces[i].image =
+			(struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
 	}
 	return 0;
 }

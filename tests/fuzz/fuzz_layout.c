@@ -69,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)layout_refused(command);
 	if (layout_find(command, &need) < 0) {
 		/* A row is found, unless the size that it leaves free is too small. */
-		if (row && !(how & 2) && (row->mask & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT)) == row->mask &&
+		if (row && !(how & 2) &&
+		    (row->mask & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT)) == row->mask &&
 		    _IOC_SIZE(command) >= row->in)
 			abort();
 		if (row && !(how & 2) && row->mask == UINT32_MAX)
@@ -80,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (need.in > LAYOUT_SIZE_MAX || need.out > LAYOUT_SIZE_MAX || !need.name || !need.classes)
 		abort();
-	for (uint32_t class = 0; class < 40; class++)
+	for (uint32_t class = 0; class < 40; class ++)
 		if (layout_need_class(&need, class) && class >= 32)
 			abort();
 	flat(&input, &need);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes the first inputs of a fuzz target's corpus: corpus TARGET DIRECTORY. Each is
+ * Writes the first inputs of a fuzz target's corpus: make_corpus TARGET DIRECTORY. Each is
  * a script as the target reads it (see its run_op()): every kind of message by its
  * place in the table, after what it needs to mean something. tools/fuzz adds what
  * the fuzzer finds.
@@ -104,15 +104,32 @@ static void hostd(const char *directory)
 
 /* fuzz_guestd.c: 0 request, 1 request that waits, 2 serve, 3 answer, 4 message of
  * the host, 5 lost, 6 reconnect, 7 back, 8 seed, 9 raw, 10 indices, 11 interrupt. */
+
+/* Writes until the ring is full, and signals for those that are sent and that wait. */
+static void full_ring(const char *directory)
+{
+	for (uint8_t choice = 0; choice < 2; choice++) {
+		put_all(choice ? "\x18" : "\x10", 1);
+		put_all("\x00\x00\x00\x00\x03\x00\x00\x0f\x0a", 9);
+		for (int i = 0; i < 40; i++)
+			put(0);
+		put_all("\x0b\x00\x0b\x05\x0b\x14\x0b\x27\x02\x03\x00\x00\x03\x01\x00\x02\x0b\x03",
+			18);
+		save(directory, "full", choice);
+	}
+}
+
 static void guestd(const char *directory)
 {
+	full_ring(directory);
 	for (size_t kind = 0; kind < proto_n_descs; kind++) {
 		const struct proto_desc *desc = &proto_descs[kind];
 
 		for (uint8_t choice = 0; choice < 3; choice++) {
-			put(choice);
+			put(choice ? choice * 9 : 0);
 			/* Two opens, then each kind of request, answered in their order. */
-			put_all("\x00\x00\x00\x00\x00\x03\x00\x00\x00\x00\x01\x00\x00\x03\x00\x00", 16);
+			put_all("\x00\x00\x00\x00\x00\x03\x00\x00\x00\x00\x01\x00\x00\x03\x00\x00",
+				16);
 			for (uint8_t what = 0; what < 6; what++) {
 				put(what % 2);
 				put(what);
@@ -155,6 +172,6 @@ int main(int argc, char **argv)
 			return EXIT_SUCCESS;
 		}
 	}
-	fprintf(stderr, "usage: corpus hostd|guestd|layout DIRECTORY\n");
+	fprintf(stderr, "usage: make_corpus hostd|guestd|layout DIRECTORY\n");
 	return EXIT_FAILURE;
 }

@@ -79,8 +79,10 @@ void pair_reset(struct pair *pair, uint32_t index)
 {
 	struct transport *ends[] = { &pair->host, &pair->guest };
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		ends[i]->send.index = ends[i]->receive.index = index;
+		ends[i]->send.used = 0;
+	}
 	for (int i = 0; i < 4; i++)
 		pair->indices[i] = index;
 	memset(pair->wanted, 0, sizeof(pair->wanted));

@@ -122,7 +122,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		status |= run_path(argv[i]);
 	if (argc == 1) {
-		snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/%s", source ? source : ".", FUZZ_TARGET);
+		snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/%s", source ? source : ".",
+			 FUZZ_TARGET);
 		status = run_path(corpus);
 	}
 	fprintf(stderr, "%s: %d inputs\n", FUZZ_TARGET, n_inputs);

@@ -59,7 +59,8 @@ static size_t ranges_put(struct input *input, const struct proto_desc *desc, uin
 	return at;
 }
 
-static size_t data_put(struct input *input, const struct proto_desc *desc, uint8_t *body, uint8_t *payload)
+static size_t data_put(struct input *input, const struct proto_desc *desc, uint8_t *body,
+		       uint8_t *payload)
 {
 	uint32_t size = input_number(input, 2) % PAYLOAD_MAX;
 
@@ -120,14 +121,17 @@ int script_message(struct input *input, struct channel *channel, enum proto_from
 			continue;
 		choice = input_byte(input);
 		seed_set(desc, body, field->name,
-			 choice < 0xf0 ? value(field->name, choice, context) : input_number(input, field->size));
+			 choice < 0xf0 ? value(field->name, choice, context)
+				       : input_number(input, field->size));
 	}
 	if ((desc->opcode & 0x7ff0) == 0x10) {
 		choice = input_byte(input);
-		tag = choice < 0xf0 ? value(from == PROTO_FROM_GUEST ? "tag" : desc->name, choice, context) :
-				      input_number(input, 8);
+		tag = choice < 0xf0 ? value(from == PROTO_FROM_GUEST ? "tag" : desc->name, choice,
+					    context)
+				    : input_number(input, 8);
 	}
-	address = desc->opcode == PROTO_IOCTL ? get(desc, body, "argument") : value("address", 0, context);
+	address = desc->opcode == PROTO_IOCTL ? get(desc, body, "argument")
+					      : value("address", 0, context);
 	iov.iov_len = payload_put(input, desc, body, payload, address);
 	return channel_send(channel, desc->opcode, tag, body, &iov, 1);
 }
@@ -153,7 +157,8 @@ void script_seed(struct input *input, struct channel *channel)
 {
 	_Alignas(8) uint8_t data[SEED_MAX];
 	uint8_t choice = input_byte(input);
-	size_t size = seed_message(&proto_descs[choice % proto_n_descs], choice / 64 % SEED_FORMS, data);
+	size_t size =
+		seed_message(&proto_descs[choice % proto_n_descs], choice / 64 % SEED_FORMS, data);
 	size_t at = input_number(input, 2) % size;
 
 	data[at] ^= input_byte(input);
