@@ -40,6 +40,9 @@ udevadm settle --timeout=30
 """
 PREPARE_XEN_GUEST = PREPARE + """
 modprobe -qa xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
+# Debian's kernel makes /dev/hwrng also where there is no generator; here it is in
+# the way of the driver domain's.
+if [ "$(cat /sys/class/misc/hw_random/rng_current 2>/dev/null)" = none ]; then rm -f /dev/hwrng; fi
 mountpoint -q /proc/xen || mount -t xenfs xenfs /proc/xen
 """
 
