@@ -77,7 +77,7 @@ static int filter_rules(scmp_filter_ctx ctx)
 	/* Where the calling thread runs. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity), 1,
-				     SCMP_A0(SCMP_CMP_EQ, 0));
+				     SCMP_A0(SCMP_CMP_EQ, 0, 0));
 	/* Threads, but no processes; glibc falls back from clone3, whose flags cannot
 	 * be checked. */
 	if (r == 0)
@@ -88,7 +88,7 @@ static int filter_rules(scmp_filter_ctx ctx)
 	/* Signals to threads of this process only. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	/* Memory that is not code. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
