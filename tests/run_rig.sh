@@ -21,7 +21,7 @@ ldd "$share/integration" | sed -n 's/.*libsubunit.* => \([^ ]*\).*/\1/p' | xargs
 cat >"$share/host.sh" <<'EOF_HOST'
 set -e
 cd /tmp
-/share/puppet --conf /tmp/puppet.conf --prefix ptest --pidfile /run/puppet.pid --control /run/puppet.control \
+/share/puppet --conf /tmp/puppet.conf --prefix ptest --hostd-service paradice-hostd --pidfile /run/puppet.pid --control /run/puppet.control \
 	>/tmp/puppet.log 2>&1 &
 n=0
 until [ -s /run/puppet.control ]; do
