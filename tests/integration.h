@@ -30,6 +30,10 @@ bool nodes_are_files(void);
 int node_open(const char *name, int flags);
 /* The same until it works: for after a connection was lost. */
 int node_open_again(const char *name, int flags);
+
+/* Opens a node whose device was taken away and made anew: the node goes and comes
+ * back, so any errno may be seen on the way. */
+int node_open_renewed(const char *name, int flags);
 /* Opens a terminal of the puppet after having it reset. */
 int terminal_open(const char *name, int flags);
 

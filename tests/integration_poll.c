@@ -181,7 +181,7 @@ START_TEST(hangup_wakes_poll)
 	ck_assert_int_eq(errno, EIO);
 	close(fd);
 	control_do("@tty6 renew");
-	fd = node_open_again("tty6", O_RDWR);
+	fd = node_open_renewed("tty6", O_RDWR);
 	say(fd, "echo back");
 	ck_assert_str_eq(hear(fd), "back");
 	close(fd);

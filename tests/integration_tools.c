@@ -119,6 +119,18 @@ int node_open_again(const char *name, int flags)
 	}
 }
 
+int node_open_renewed(const char *name, int flags)
+{
+	uint64_t until = now_ms() + HANG_MS;
+	int fd;
+
+	while ((fd = open(node_path(name), flags | O_CLOEXEC | O_NOCTTY)) < 0) {
+		ck_assert_msg(now_ms() < until, "%s: still \"%s\"", node_path(name), strerror(errno));
+		rest_ms(50);
+	}
+	return fd;
+}
+
 int terminal_open(const char *name, int flags)
 {
 	char line[128], wanted[64];
