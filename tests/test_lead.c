@@ -101,7 +101,7 @@ static void blocking_piece(void)
 
 	work.n_blocking--;
 	work.n_blocked++;
-	lead_away(&work.lead);
+	lead_away(&work.lead, true);
 	(void)poll(&gate, 1, -1);
 	lead_back(&work.lead);
 	work.n_blocked--;
@@ -117,14 +117,14 @@ static void serve(void *context)
 			blocking_piece();
 		} else {
 			work.n_quick--;
-			lead_away(&work.lead);
+			lead_away(&work.lead, true);
 			lead_back(&work.lead);
 		}
 		work.n_done++;
 	}
 	while (work.lead.stopping && work.linger) {
 		work.linger--;
-		lead_away(&work.lead);
+		lead_away(&work.lead, true);
 		pause_us(3 * LEAD_TICK_US);
 		lead_back(&work.lead);
 	}

@@ -398,7 +398,7 @@ static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_ne
 	uint32_t size = need->in > need->out ? need->in : need->out;
 	ssize_t n;
 
-	lead_away(&guest->lead);
+	lead_away(&guest->lead, true);
 	n = memory_read(call->pid, call->body.ioctl.argument, data, size);
 	lead_back(&guest->lead);
 	if (n == -EPERM && log_limit_pass(&guest->limit, "guestd"))
@@ -581,7 +581,7 @@ static int ioctl_done(struct guest *guest, struct call *call, const struct proto
 	/* From here on nobody else finds the call: the lock is given up. */
 	call_detach(call);
 	if (n) {
-		lead_away(&guest->lead);
+		lead_away(&guest->lead, true);
 		written = memory_write(call->pid, range->address, bytes, range->length);
 		lead_back(&guest->lead);
 		if (written != range->length)

@@ -72,14 +72,22 @@ static void operation_leave(struct session *session, struct operation *operation
 /* Around the system call of an operation. */
 static uint64_t run_begin(struct session *session, struct operation *operation, struct handle *handle)
 {
+	bool covered = false;
+
 	handle->n_users++;
 	operation->running = true;
-	/* Where it will take long, a peer that sends more must ring, so that a
-	 * standby looks after it; for what has already come nobody rings. Where it
-	 * is quick the asking would cost more than it; then lead.h's timer tells. */
-	if (handle->slow && channel_arm(session->channel, false))
-		lead_wake(&session->lead);
-	return lead_away(&session->lead);
+	/* Where it will take long, or where nobody spins anyway, a peer that sends
+	 * more must ring, so that a standby looks after it; for what has already
+	 * come nobody rings. Where it is quick the asking would cost more than it;
+	 * then lead.h's timer tells. */
+	if (handle->slow || !channel_spin_budget_ns(session->channel)) {
+		covered = !channel_arm(session->channel, false);
+		if (!covered && handle->slow) {
+			lead_wake(&session->lead);
+			covered = true;
+		}
+	}
+	return lead_away(&session->lead, !covered);
 }
 
 static void run_end(struct session *session, struct operation *operation, struct handle *handle,
@@ -111,7 +119,7 @@ static void handle_put(struct session *session, struct handle *handle)
 	readiness_forget(session, handle);
 	fd = handle_remove(&session->handles, handle);
 	channel_arm(session->channel, false);
-	lead_away(&session->lead);
+	lead_away(&session->lead, true);
 	close(fd);
 	lead_back(&session->lead);
 	if (lead_mine(&session->lead))

@@ -57,7 +57,7 @@ static void full_wait(struct session *session, long *wait_ns)
 		session_end(session, NULL);
 	session->n_sending++;
 	/* If this thread leads, a standby looks after the ring. */
-	lead_away(&session->lead);
+	lead_away(&session->lead, true);
 	nanosleep(&ts, NULL);
 	lead_back(&session->lead);
 	session->n_sending--;

@@ -179,9 +179,11 @@ int lead_run(struct lead *lead)
 	return 0;
 }
 
-static void away_begin(struct lead *lead, uint64_t now_ns)
+static void away_begin(struct lead *lead, uint64_t now_ns, bool timed)
 {
 	lead->away_since_ns = now_ns;
+	if (!timed)
+		return;
 	if (!lead->timer_armed) {
 		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
 
@@ -194,12 +196,12 @@ bool lead_mine(const struct lead *lead)
 	return lead->leader == own_number;
 }
 
-uint64_t lead_away(struct lead *lead)
+uint64_t lead_away(struct lead *lead, bool timed)
 {
 	uint64_t now_ns = channel_now_ns();
 
 	if (lead_mine(lead))
-		away_begin(lead, now_ns);
+		away_begin(lead, now_ns, timed);
 	pthread_mutex_unlock(&lead->lock);
 	return now_ns;
 }
@@ -214,7 +216,7 @@ void lead_back(struct lead *lead)
 void lead_wait(struct lead *lead, pthread_cond_t *cond)
 {
 	if (lead_mine(lead))
-		away_begin(lead, channel_now_ns());
+		away_begin(lead, channel_now_ns(), true);
 	pthread_cond_wait(cond, &lead->lock);
 	if (lead_mine(lead))
 		lead->away_since_ns = 0;

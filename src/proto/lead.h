@@ -72,9 +72,11 @@ int lead_run(struct lead *lead);
 bool lead_mine(const struct lead *lead);
 
 /* Gives the lock up for a call that may block (and returns channel_now_ns()), and
- * takes it again. A thread that does not lead may do so too. After the second, lead_mine() may have changed: then
+ * takes it again. `timed`: the timer shall look after the leader; false when
+ * something else surely wakes a standby as soon as there is more to do. A thread
+ * that does not lead may do so too. After the second, lead_mine() may have changed: then
  * finish the operation and return from serve(). */
-uint64_t lead_away(struct lead *lead);
+uint64_t lead_away(struct lead *lead, bool timed);
 void lead_back(struct lead *lead);
 
 /* pthread_cond_wait(), away meanwhile. */

@@ -18,7 +18,6 @@
 #ifdef HAVE_XEN
 #include <fcntl.h>
 #include <libxenvchan.h>
-#include <poll.h>
 #include <xenstore.h>
 
 #define RING_SIZE (256u * 1024) /* 129 pages with the other ring: gntalloc allows 1024 in all */
@@ -41,11 +40,8 @@ static int vchan_doorbell(struct transport *t)
 static void vchan_acknowledge(struct transport *t)
 {
 	struct transport_vchan *v = (struct transport_vchan *)t;
-	struct pollfd pfd = { .fd = t->event_fd, .events = POLLIN };
 
-	/* Reading it when nothing is there would block. */
-	if (poll(&pfd, 1, 0) == 1)
-		libxenvchan_wait(v->vchan);
+	libxenvchan_wait(v->vchan);
 }
 
 static bool vchan_peer_alive(struct transport *t)
@@ -95,6 +91,8 @@ static int vchan_adopt(struct libxenvchan *vchan, struct transport **tp)
 	v->vchan = vchan;
 	v->base.ops = &vchan_ops;
 	v->base.event_fd = libxenvchan_fd_for_select(vchan);
+	/* An acknowledgement when nothing has come must not block. */
+	fcntl(v->base.event_fd, F_SETFL, O_NONBLOCK);
 	v->base.life_fd = -1;
 	ring_adopt(&v->base.send, &vchan->write, true);
 	ring_adopt(&v->base.receive, &vchan->read, false);
