@@ -20,6 +20,11 @@ class RigError(Exception):
         self.status = status
 
 
+class BootError(RigError):
+    """The guest domain died before it was up. Under emulation a kernel does so
+    now and then (a triple fault early in its boot), and the next one does not."""
+
+
 def say(text):
     """One line of our own, with the seconds since the start."""
     elapsed = time.monotonic() - START

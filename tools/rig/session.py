@@ -9,7 +9,7 @@ import time
 from . import attach, cache, machine, payload
 from .channel import Channel
 from .commands import Runner, Timeout
-from .report import RIG, TIMEOUT, RigError, say
+from .report import RIG, TIMEOUT, BootError, RigError, say
 
 BOOT_SECONDS = 300      # each stage of ours is bounded by this
 
@@ -158,7 +158,8 @@ class Session(Runner):
         """Raise if QEMU or the guest domain is dead."""
         machine.check_alive(self.process, self.logs)
         if self.guest.gone and not self.collecting:
-            raise RigError(RIG, "the guest domain has ended: see guest.log "
+            kind = RigError if self.guest.ready else BootError
+            raise kind(RIG, "the guest domain has ended: see guest.log "
                            "and host-journal.log")
 
     def collect(self):
