@@ -72,8 +72,6 @@ void guest_session_gone(struct guest *guest, bool fine, uint64_t lasted_us)
 {
 	bool soon = lasted_us < SOON_US && !(fine && guest->transport == CONTROL_UNIX);
 
-	if (guest->transport == CONTROL_VCHAN)
-		domains_withdraw(guest->supervisor->domains, guest->session.domid);
 	supervisor_status(guest->supervisor);
 	if (guest->unwanted) {
 		supervisor_guest_gone(guest->supervisor, guest);

@@ -102,6 +102,8 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *contex
 	uint64_t started_us = session->started_us, now = 0;
 	bool fine = log_exit(guest, info);
 
+	if (guest->transport == CONTROL_VCHAN)
+		domains_withdraw(guest->supervisor->domains, session->domid);
 	guest_session_fini(&guest->session);
 	sd_event_now(guest->supervisor->event, CLOCK_MONOTONIC, &now);
 	guest_session_gone(guest, fine, by_us ? UINT64_MAX : now - started_us);
