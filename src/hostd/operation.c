@@ -317,7 +317,6 @@ static int64_t ioctl_outcome(const struct workspace *workspace, const struct pro
 			     const struct layout_need *need, struct proto_range *range, int64_t result)
 {
 	const uint8_t *image = workspace->image.memory;
-	const struct proto_range *ranges;
 	const uint8_t *bytes;
 	uint32_t n;
 
@@ -327,8 +326,7 @@ static int64_t ioctl_outcome(const struct workspace *workspace, const struct pro
 	for (uint32_t at = range->length; at < need->out; at++)
 		if (image[at] != TAIL)
 			return -EFAULT;
-	ranges = proto_ranges(message, &n, &bytes);
-	(void)ranges;
+	proto_ranges(message, &n, &bytes);
 	if (memcmp(image, bytes, range->length) == 0)
 		range->length = 0;
 	return result;
