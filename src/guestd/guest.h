@@ -175,6 +175,7 @@ void call_open(struct node *node, fuse_req_t request, const struct fuse_file_inf
 void call_release(fuse_req_t request, struct file *file);
 void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags);
 void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags);
+/* ioctl.c */
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
 		unsigned int flags);
 void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle);
@@ -186,6 +187,22 @@ int call_answered(struct guest *guest, const struct proto_message *message);
 void call_flush(struct guest *guest);
 /* Ends every call with this errno. */
 void call_fail_all(struct guest *guest, int error);
+
+/* For what serves one kind of call (ioctl.c). A call on an open file, or NULL when
+ * that was answered with ENODEV. */
+struct call *call_new_on(struct file *file, uint16_t opcode, fuse_req_t request);
+/* Sends a call, or lets it wait with a copy of its data. */
+void call_submit(struct call *call, const void *data, uint32_t size);
+/* Takes a call out of every list, so that nothing finds it any more. */
+void call_detach(struct call *call);
+/* The request, for the one answer that it gets. */
+fuse_req_t call_take(struct call *call);
+/* Ends a call; whoever has not been answered gets `error`. */
+void call_end(struct call *call, int error);
+/* An answer that does not fit its call: sets the fault, -EPROTO. */
+int call_misfit(struct guest *guest, const struct proto_message *message, const char *why);
+/* The answer to an IOCTL. */
+int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message);
 
 /* memory.c: the calling program's memory. Copies up to `size` bytes at `address`
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.
