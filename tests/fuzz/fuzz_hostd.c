@@ -66,6 +66,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #define ioctl fuzz_ioctl
 #define close fuzz_close
 #include "hostd/operation.c"
+#include "hostd/ioctl.c"
 #undef read
 #undef write
 #undef ioctl
