@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -56,6 +57,7 @@ bool mirror_run(struct mirror *mirror)
 	struct mirror_shared *shared = mirror->shared;
 	uint32_t answer;
 
+	shared->cpu = sched_getcpu();
 	__atomic_store_n(&shared->request, ++mirror->serial, __ATOMIC_SEQ_CST);
 	futex(&shared->request, FUTEX_WAKE, 1, NULL);
 	for (;;) {
@@ -218,7 +220,7 @@ static int mirror_settle(struct mirror *mirror)
 		mirror->shared = NULL;
 		return -errno;
 	}
-	mirror->untrusted_window = (const uint8_t *)mirror->shared + MIRROR_PAGE;
+	mirror->untrusted_window = (uint8_t *)mirror->shared + MIRROR_PAGE;
 	if (!__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST))
 		futex(&mirror->shared->answer, FUTEX_WAIT, 0, &look);
 	if (__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST) != 1)
