@@ -113,7 +113,7 @@ static const struct {
 	/* WRITE with a bulk slot and bytes besides. */
 	{ PROTO_WRITE, 1, { [8] = 5 }, 29, "WRITE: size 5, but 5" },
 	/* IOCTL: n_ranges is at 24. */
-	{ PROTO_IOCTL, 1, { [24] = 65 }, 32, "IOCTL: n_ranges 65 is over 64" },
+	{ PROTO_IOCTL, 1, { [24] = 1, [25] = 1 }, 32, "IOCTL: n_ranges 257 is over 256" },
 	{ PROTO_IOCTL, 1, { [24] = 1 }, 32, "IOCTL: n_ranges 1 does not fit" },
 	{ PROTO_IOCTL, 1, { [24] = 1, [44] = 0 }, 48, "IOCTL: range 0: direction is 0x0" },
 	{ PROTO_IOCTL, 1, { [24] = 1, [44] = 4 }, 48, "IOCTL: range 0: direction is 0x4" },

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 
+#include "guestd/gather.h"
 #include "guestd/guest.h"
 #include "proto/layout.h"
 
-/* Reads the caller's structure for an ioctl that the table declares. The result is
- * 0 or a negative errno for the caller; call->range tells what was there. */
-static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_need *need)
+/* Reads the caller's structure for a flat ioctl. 0 or a negative errno; call->range
+ * tells what was there. */
+static int flat_gather(struct call *call, uint8_t *data, const struct layout_need *need)
 {
 	struct guest *guest = call->guest;
 	uint32_t size = need->in > need->out ? need->in : need->out;
@@ -19,11 +20,8 @@ static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_ne
 	lead_away(&guest->lead, true);
 	n = memory_read(call->pid, call->body.ioctl.argument, data, size);
 	lead_back(&guest->lead);
-	if (n == -EPERM && log_limit_pass(&guest->limit, "guestd"))
-		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
-			    call->file->node->name, (int)call->pid);
 	if (n < 0)
-		return n == -EPERM || n == -ESRCH ? -EFAULT : n;
+		return n;
 	/* Sent also where the driver only writes: what it leaves alone must come
 	 * back as it was. */
 	call->range = (struct proto_range){
@@ -35,12 +33,34 @@ static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_ne
 	return 0;
 }
 
+/* Reads what goes with the request: into `data`, or elsewhere, see *bytesp. 0 or a
+ * negative errno for the caller. */
+static int ioctl_gather(struct call *call, const struct layout_need *need, uint8_t *data,
+			const uint8_t **bytesp, uint32_t *sizep)
+{
+	int r;
+
+	if (need->row->type) {
+		r = gather_nested(call, need, bytesp, sizep);
+	} else {
+		r = flat_gather(call, data, need);
+		*bytesp = data;
+		*sizep = call->range.length;
+	}
+	if (r == -EPERM && log_limit_pass(&call->guest->limit, "guestd"))
+		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
+			    call->file->node->name, (int)call->pid);
+	return r == -EPERM || r == -ESRCH ? -EFAULT : r;
+}
+
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
 		unsigned int flags)
 {
 	struct call *call = call_new_on(file, PROTO_IOCTL, request);
 	uint8_t data[LAYOUT_SIZE_MAX];
+	const uint8_t *bytes = data;
 	struct layout_need need;
+	uint32_t size = 0;
 	int r = 0;
 
 	if (!call)
@@ -56,40 +76,59 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 	/* A command without a row goes without its memory: the host refuses it and
 	 * says so, in one place for all guests. */
 	if (argument >= LAYOUT_POINTER_MIN && layout_find(command, &need) == 0 &&
-	    layout_need_class(&need, file->node->add.class) && (need.in || need.out))
-		r = ioctl_gather(call, data, &need);
+	    layout_need_class(&need, file->node->add.class) && (need.in || need.out) &&
+	    !(flags & FUSE_IOCTL_COMPAT))
+		r = ioctl_gather(call, &need, data, &bytes, &size);
 	if (r < 0) {
 		fuse_reply_ioctl(call_take(call), r, NULL, 0);
 		call_end(call, EIO);
 	} else if (!file_alive(file)) {
 		call_end(call, EIO);
 	} else {
-		call_submit(call, data, call->range.length);
+		call_submit(call, bytes, size);
 	}
+}
+
+/* What a successful call on the file has settled, as the host learns it too. */
+static void ioctl_learn(const struct call *call, const struct proto_range *range, const uint8_t *bytes)
+{
+	struct layout_need need;
+
+	if (layout_find(call->body.ioctl.command, &need) == 0 && need.row->learn &&
+	    layout_need_class(&need, call->file->node->add.class) &&
+	    range->address == call->range.address && range->length >= need.in && range->length >= need.out)
+		need.row->learn(&call->file->facts, bytes);
+}
+
+/* True if an answer writes only what the program has offered. */
+static bool answer_fits(const struct call *call, const struct proto_range *ranges, uint32_t n)
+{
+	if (call->ranges)
+		return scatter_check(call, ranges, n);
+	return n == 0 || (n == 1 && ranges->direction == PROTO_RANGE_OUT &&
+			  ranges->address == call->range.address && ranges->length <= call->range.length);
 }
 
 int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message)
 {
 	const struct proto_ioctl_answer *answer = message->body;
-	const struct proto_range *range;
+	const struct proto_range *ranges;
 	int64_t result = answer->result;
 	const uint8_t *bytes;
-	ssize_t written;
 	uint32_t n;
 
-	range = proto_ranges(message, &n, &bytes);
-	if (result > INT32_MAX || n > 1 ||
-	    (n && (range->direction != PROTO_RANGE_OUT || range->address != call->range.address ||
-		   range->length > call->range.length)))
+	ranges = proto_ranges(message, &n, &bytes);
+	if (result > INT32_MAX || !answer_fits(call, ranges, n))
 		return call_misfit(guest, message, "it writes memory that the program did not offer");
+	if (n && result >= 0 && !call->ranges)
+		ioctl_learn(call, ranges, bytes);
 	/* From here on nobody else finds the call: the lock is given up. */
 	call_detach(call);
 	if (n) {
 		lead_away(&guest->lead, true);
-		written = memory_write(call->pid, range->address, bytes, range->length);
-		lead_back(&guest->lead);
-		if (written != range->length)
+		if (scatter_write(call->pid, ranges, n, bytes) < 0)
 			result = -EFAULT;
+		lead_back(&guest->lead);
 	}
 	fuse_reply_ioctl(call_take(call), result, NULL, 0);
 	call_end(call, EIO);
