@@ -4,9 +4,10 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "guestd/gather.h"
-#include "guestd/guest.h"
+#include "guestd/on_demand.h"
 #include "proto/layout.h"
 
 /* Reads the caller's structure for a flat ioctl. 0 or a negative errno; call->range
@@ -33,35 +34,104 @@ static int flat_gather(struct call *call, uint8_t *data, const struct layout_nee
 	return 0;
 }
 
-/* Reads what goes with the request: into `data`, or elsewhere, see *bytesp. 0 or a
- * negative errno for the caller. */
-static int ioctl_gather(struct call *call, const struct layout_need *need, uint8_t *data,
-			const uint8_t **bytesp, uint32_t *sizep)
+/* Reads what a declared ioctl uses, into `image` or elsewhere. 0 or a negative errno
+ * for the caller. */
+static int declared_gather(struct call *call, const struct layout_need *need, uint8_t *image,
+			   const void **datap, uint32_t *sizep)
 {
+	const uint8_t *bytes = image;
 	int r;
 
 	if (need->row->type) {
-		r = gather_nested(call, need, bytesp, sizep);
+		r = gather_nested(call, need, &bytes, sizep);
 	} else {
-		r = flat_gather(call, data, need);
-		*bytesp = data;
+		r = flat_gather(call, image, need);
 		*sizep = call->range.length;
 	}
+	*datap = bytes;
 	if (r == -EPERM && log_limit_pass(&call->guest->limit, "guestd"))
 		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
 			    call->file->node->name, (int)call->pid);
 	return r == -EPERM || r == -ESRCH ? -EFAULT : r;
 }
 
+/* True if a device that may do so should serve a declared command on demand after
+ * all: there is more of it than a message carries (`r`), or its row does not cover
+ * what the structure says. */
+static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
+{
+	uint32_t there = call->ranges ? call->ranges[0].length : call->range.length;
+
+	if (r < 0)
+		return need->row->type && (r == -ENOMEM || r == -E2BIG);
+	return !layout_need_flat(need, bytes, there);
+}
+
+/* How the command is served: whether its driver gets the program's own pointers. */
+static bool is_on_demand(const struct call *call, const struct layout_need *need)
+{
+	uint32_t flags = call->file->node->add.flags;
+
+	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return false;
+	/* A 32-bit program's structures are known to the kernel's compat entry only. */
+	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
+		return true;
+	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN)
+		return false;
+	return !need || (flags & PROTO_DEVICE_IOCTL_ON_DEMAND);
+}
+
+/* The row that declares the command for this device, or NULL. */
+static const struct layout_need *declared(const struct call *call, struct layout_need *need)
+{
+	if (layout_find(call->body.ioctl.command, need) < 0 ||
+	    !layout_need_class(need, call->file->node->add.class))
+		return NULL;
+	return need;
+}
+
+/* Forgets what was gathered. */
+static void ranges_drop(struct call *call)
+{
+	free(call->ranges);
+	call->ranges = NULL;
+	call->range = (struct proto_range){ 0 };
+	call->body.ioctl.n_ranges = 0;
+}
+
+/* Gathers the memory that goes with the request. 0, or a negative errno for the
+ * program. */
+static int gather(struct call *call, uint8_t *image, const void **datap, uint32_t *sizep)
+{
+	struct layout_need row;
+	const struct layout_need *need = declared(call, &row);
+	int r;
+
+	if (is_on_demand(call, need))
+		return on_demand_gather(call, datap, sizep);
+	/* A command without a row goes without its memory: the host refuses it and
+	 * says so, in one place for all guests. */
+	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
+		return 0;
+	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
+		return 0;
+	r = declared_gather(call, need, image, datap, sizep);
+	if (is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {
+		ranges_drop(call);
+		return on_demand_gather(call, datap, sizep);
+	}
+	return r;
+}
+
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
 		unsigned int flags)
 {
 	struct call *call = call_new_on(file, PROTO_IOCTL, request);
-	uint8_t data[LAYOUT_SIZE_MAX];
-	const uint8_t *bytes = data;
-	struct layout_need need;
+	uint8_t image[LAYOUT_SIZE_MAX];
+	const void *data = NULL;
 	uint32_t size = 0;
-	int r = 0;
+	int r;
 
 	if (!call)
 		return;
@@ -73,20 +143,31 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		.argument = argument,
 		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
 	};
-	/* A command without a row goes without its memory: the host refuses it and
-	 * says so, in one place for all guests. */
-	if (argument >= LAYOUT_POINTER_MIN && layout_find(command, &need) == 0 &&
-	    layout_need_class(&need, file->node->add.class) && (need.in || need.out) &&
-	    !(flags & FUSE_IOCTL_COMPAT))
-		r = ioctl_gather(call, &need, data, &bytes, &size);
+	r = gather(call, image, &data, &size);
 	if (r < 0) {
 		fuse_reply_ioctl(call_take(call), r, NULL, 0);
 		call_end(call, EIO);
 	} else if (!file_alive(file)) {
 		call_end(call, EIO);
 	} else {
-		call_submit(call, bytes, size);
+		call_submit(call, data, size);
 	}
+}
+
+/* The answer to a call on demand: writes what the driver changed. */
+static int on_demand_done(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_ioctl_answer *answer = message->body;
+	int64_t result = answer->result;
+
+	if (result > INT32_MAX)
+		return call_misfit(guest, message, "result is no int");
+	call_detach(call);
+	if (on_demand_write(guest, call->pid, message) < 0 || call->write_failed)
+		result = -EFAULT;
+	fuse_reply_ioctl(call_take(call), result, NULL, 0);
+	call_end(call, EIO);
+	return 0;
 }
 
 /* What a successful call on the file has settled, as the host learns it too. */
@@ -94,9 +175,8 @@ static void ioctl_learn(const struct call *call, const struct proto_range *range
 {
 	struct layout_need need;
 
-	if (layout_find(call->body.ioctl.command, &need) == 0 && need.row->learn &&
-	    layout_need_class(&need, call->file->node->add.class) &&
-	    range->address == call->range.address && range->length >= need.in && range->length >= need.out)
+	if (declared(call, &need) && need.row->learn && range->address == call->range.address &&
+	    range->length >= need.in && range->length >= need.out)
 		need.row->learn(&call->file->facts, bytes);
 }
 
@@ -117,6 +197,8 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 	const uint8_t *bytes;
 	uint32_t n;
 
+	if (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND)
+		return on_demand_done(guest, call, message);
 	ranges = proto_ranges(message, &n, &bytes);
 	if (result > INT32_MAX || !answer_fits(call, ranges, n))
 		return call_misfit(guest, message, "it writes memory that the program did not offer");

@@ -44,8 +44,8 @@ void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t
 		  enum ioctl_refusal why)
 {
 	static const char *const reasons[] = {
-		[IOCTL_UNDECLARED] = "is not in the layout table (it needs a row in src/proto/layout_*.c)",
-		[IOCTL_VARIANT] = "is not declared for what its structure says",
+		[IOCTL_UNDECLARED] = "is not in the layout table (ioctls = \"any\" in its device section of hostd.conf allows it)",
+		[IOCTL_VARIANT] = "is not declared for what its structure says (ioctls = \"any\" in its device section of hostd.conf allows it)",
 		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which is not carried yet",
 	};
 	const struct device *device = session_device(session, handle->device);
@@ -136,6 +136,20 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 	       layout_need_class(need, handle->class) && need->row->type;
 }
 
+static enum ioctl_refusal ioctl_on_demand_refusal(const struct proto_ioctl *request,
+						  const struct handle *handle)
+{
+	struct layout_need need;
+
+	if (!(handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return IOCTL_UNDECLARED;
+	/* It would act on the descriptors of a mirror. */
+	if (layout_find(request->command, &need) == 0 && layout_need_class(&need, handle->class) &&
+	    (need.row->flags & LAYOUT_ROW_DESCRIPTOR))
+		return IOCTL_DESCRIPTOR;
+	return IOCTL_SERVED;
+}
+
 bool ioctl_serve(struct session *session, struct workspace *workspace,
 			const struct proto_message *message, struct operation *operation)
 {
@@ -143,11 +157,20 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	struct handle *handle = operation_handle(session, message, request->handle);
 	struct layout_need need = { 0 };
 	struct proto_range range;
+	enum ioctl_refusal refusal;
 	uint64_t since_ns;
 	int64_t result;
 
 	if (!handle) {
 		ioctl_answer(session, operation, NULL, -EBADF, 0, NULL);
+		return lead_mine(&session->lead);
+	}
+	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command)) {
+		refusal = ioctl_on_demand_refusal(request, handle);
+		if (refusal == IOCTL_SERVED)
+			return ioctl_on_demand(session, message, operation, handle);
+		ioctl_refuse(session, handle, request->command, refusal);
+		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
 	if (ioctl_nested(request, handle, &need))

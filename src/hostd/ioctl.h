@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ioctl(2) for guests. A command that the layout tables declare works on a private
- * image of the caller's memory, in the session.
+ * image of the caller's memory, in the session; another one, where the device's
+ * policy allows it, runs on demand in a mirror (ioctl_on_demand.c).
  */
 #ifndef PARADICE_HOSTD_IOCTL_H
 #define PARADICE_HOSTD_IOCTL_H
@@ -21,6 +22,7 @@ void ioctl_answer(struct session *session, struct operation *operation, struct h
 
 /* Why an ioctl is answered ENOTTY. */
 enum ioctl_refusal {
+	IOCTL_SERVED, /* it is not */
 	IOCTL_UNDECLARED, /* no row declares it for this device */
 	IOCTL_VARIANT, /* its row does not cover what the structure says */
 	IOCTL_DESCRIPTOR, /* it makes or takes a descriptor */
@@ -29,5 +31,10 @@ enum ioctl_refusal {
 /* Says so once for a while, and what would help. */
 void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t command,
 		  enum ioctl_refusal why);
+/* Runs the request on demand, on a device whose policy allows that. Under the lock,
+ * which it gives up; answers and leaves the operation. Returns whether the thread
+ * still leads. */
+bool ioctl_on_demand(struct session *session, const struct proto_message *message,
+		     struct operation *operation, struct handle *handle);
 
 #endif
