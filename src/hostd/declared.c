@@ -130,6 +130,11 @@ void *declared_argument(struct declared *declared)
 	return root->memory;
 }
 
+const struct walk *declared_segments(const struct declared *declared)
+{
+	return &declared->walk;
+}
+
 /* From the first byte that changed to the last, or nothing. */
 static struct iovec changed_span(const uint8_t *now, const uint8_t *before, uint32_t n)
 {

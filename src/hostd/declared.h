@@ -36,6 +36,9 @@ const void *declared_structure(const struct declared *declared);
  * faults if the caller has no memory there. */
 void *declared_argument(struct declared *declared);
 
+/* What the walk found: for verify mode. */
+const struct walk *declared_segments(const struct declared *declared);
+
 /* After the driver: takes the addresses out. *payloadp is what goes into an answer,
  * ranges first and then a piece for each; returns how many ranges. */
 uint32_t declared_collect(struct declared *declared, const struct iovec **payloadp);

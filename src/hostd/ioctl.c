@@ -9,6 +9,7 @@
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 #include "proto/layout.h"
 
 #define TAIL 0xa5 /* in the image where the caller has no memory */
@@ -150,6 +151,29 @@ static enum ioctl_refusal ioctl_on_demand_refusal(const struct proto_ioctl *requ
 	return IOCTL_SERVED;
 }
 
+/* Calls the driver. */
+static int64_t ioctl_run(struct session *session, struct operation *operation, struct handle *handle,
+			 const struct proto_ioctl *request, const struct layout_need *need,
+			 const struct proto_range *range, uint8_t *image)
+{
+	bool number = request->argument < LAYOUT_POINTER_MIN;
+	uint64_t since_ns;
+	int64_t result;
+
+	if (session->verify && !number &&
+	    verify_flat(session, operation, handle, request, need, image, range->length, &result))
+		return result;
+	since_ns = operation_begin(session, operation, handle);
+	/* A small argument is a number; a driver that follows it meets no page. */
+	result = ioctl(handle->fd, request->command,
+		       range->address ? image : (void *)(uintptr_t)request->argument);
+	result = result < 0 ? -errno : result;
+	operation_end(session, operation, handle, since_ns);
+	if (session->verify && number)
+		verify_number(session, handle, request, result);
+	return result;
+}
+
 bool ioctl_serve(struct session *session, struct workspace *workspace,
 			const struct proto_message *message, struct operation *operation)
 {
@@ -158,7 +182,6 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	struct layout_need need = { 0 };
 	struct proto_range range;
 	enum ioctl_refusal refusal;
-	uint64_t since_ns;
 	int64_t result;
 
 	if (!handle) {
@@ -180,12 +203,7 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, result, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	since_ns = operation_begin(session, operation, handle);
-	/* A small argument is a number; a driver that follows it meets no page. */
-	result = ioctl(handle->fd, request->command,
-		       range.address ? workspace->image.memory : (void *)(uintptr_t)request->argument);
-	result = result < 0 ? -errno : result;
-	operation_end(session, operation, handle, since_ns);
+	result = ioctl_run(session, operation, handle, request, &need, &range, workspace->image.memory);
 	result = ioctl_outcome(workspace, message, &need, &range, result);
 	if (result >= 0 && range.length && need.row->learn)
 		need.row->learn(&handle->facts, workspace->image.memory);

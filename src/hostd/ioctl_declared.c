@@ -9,6 +9,7 @@
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 
 /* 0 with the copies made, or the negative errno for the program. */
 static int prepare(struct session *session, struct declared *declared,
@@ -41,13 +42,30 @@ static int prepare(struct session *session, struct declared *declared,
 	return 0;
 }
 
+/* Calls the driver. */
+static int64_t run(struct session *session, struct operation *operation, struct handle *handle,
+		   const struct proto_ioctl *request, const struct layout_need *need,
+		   struct declared *declared)
+{
+	void *argument = declared_argument(declared);
+	uint64_t since_ns;
+	int64_t result;
+
+	if (session->verify &&
+	    verify_nested(session, operation, handle, request, need, declared, &result))
+		return result;
+	since_ns = operation_begin(session, operation, handle);
+	result = ioctl(handle->fd, request->command, argument);
+	result = result < 0 ? -errno : result;
+	operation_end(session, operation, handle, since_ns);
+	return result;
+}
+
 bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 			  const struct proto_message *message, struct operation *operation,
 			  struct handle *handle, const struct layout_need *need)
 {
-	const struct proto_ioctl *request = message->body;
 	const struct iovec *payload;
-	uint64_t since_ns;
 	int64_t result;
 	uint32_t n;
 
@@ -58,10 +76,7 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, result, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	since_ns = operation_begin(session, operation, handle);
-	result = ioctl(handle->fd, request->command, declared_argument(workspace->declared));
-	result = result < 0 ? -errno : result;
-	operation_end(session, operation, handle, since_ns);
+	result = run(session, operation, handle, message->body, need, workspace->declared);
 	n = declared_collect(workspace->declared, &payload);
 	ioctl_answer(session, operation, handle, result, n, payload);
 	operation_handle_put(session, handle);

@@ -33,6 +33,7 @@ struct control_message;
 struct handle;
 struct operation;
 struct session;
+struct verify_call;
 
 /* A page of the caller that is in the mirror during a call. */
 struct mirror_page {
@@ -97,6 +98,7 @@ struct mirror {
 	bool withheld; /* a page did not come in time: no other is waited for */
 	uint64_t ahead_address; /* a fault here goes on with a sequence */
 	uint32_t ahead_pages; /* how many to ask for then */
+	struct verify_call *verify; /* verify mode: it is watched for this, or NULL */
 };
 
 struct mirror_table {

@@ -14,6 +14,7 @@
 
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 
 #define FULL_WAIT_MIN_NS 20000
 #define FULL_WAIT_MAX_NS 10000000
@@ -23,6 +24,8 @@ void session_end(struct session *session, const char *reason)
 {
 	if (reason)
 		log_error("guest \"%s\": %s", session->guest, reason);
+	if (session->verify)
+		verify_report(session);
 	/* Rings, handles and threads end with the process; the guest sees the
 	 * transport go. */
 	_exit(reason ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -393,6 +396,11 @@ static int session_prepare(struct session *session, const struct control_message
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)
 		return r;
+	if (start->flags & CONTROL_VERIFY) {
+		session->verify = verify_new();
+		if (!session->verify)
+			return -ENOMEM;
+	}
 	mirror_table_init(&session->mirrors, start->max_call_pages, start->page_timeout_ms);
 	r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
 	if (r == 0)

@@ -68,6 +68,7 @@ struct session {
 	bool backlog; /* something could not be sent: the ring was full */
 	uint64_t idle_since_ns;
 	struct log_limit limit;
+	struct verify *verify; /* verify.h; NULL in any other mode */
 };
 
 /* Runs a session over the supervisor's socket `control_fd` and returns the exit

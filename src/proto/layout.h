@@ -75,6 +75,7 @@ struct layout_part {
 	uint16_t count_at;
 	uint32_t most; /* with a count field: above this the driver refuses; 0: no such limit */
 	uint32_t unit; /* bytes of one element */
+	const char *name; /* POINTER: the member, for messages */
 	const struct layout_type *type; /* what is in an element, or NULL: bytes */
 	/* NULL, or says whether this part is there; `structure` needs no alignment */
 	bool (*when)(const void *structure);

@@ -124,39 +124,39 @@
 /* In `type`, `pointer` points to as many elements as `count` says; access is IN, OUT
  * or INOUT. What follows may set .when, .most, .flags or .length. */
 #define POINTER(t, pointer, count, element, how, ...)                                    \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  LAYOUT_COUNT(t, count), .unit = sizeof(element), __VA_ARGS__ }
 /* The same to structures that have a LAYOUT_TYPE. */
 #define POINTER_TO(t, pointer, count, element_type, how, ...)                            \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  LAYOUT_COUNT(t, count), .unit = sizeof(element_type##_c), .type = &element_type##_type, \
 	  __VA_ARGS__ }
 /* To a fixed number of elements. */
 #define POINTER_FIXED(t, pointer, number, element, how, ...)                             \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .most = number, .unit = sizeof(element), __VA_ARGS__ }
 /* To one structure that has a LAYOUT_TYPE: also to the next of a list. */
 #define POINTER_ONE(t, pointer, element_type, how, ...)                                  \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .most = 1, .unit = sizeof(element_type##_c), .type = &element_type##_type, __VA_ARGS__ }
 /* To at most this number of elements; the driver knows how many there are. */
 #define POINTER_UP_TO(t, pointer, number, element, how, ...) \
 	POINTER_FIXED(t, pointer, number, element, how, .flags = LAYOUT_UP_TO, __VA_ARGS__)
 /* To as many bytes as a function computes. */
 #define POINTER_LENGTH(t, pointer, function, how, ...)                                   \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = 1, .length = function, __VA_ARGS__ }
 /* Elements whose size in bits earlier calls on the file have settled. */
 #define POINTER_BITS(t, pointer, count, function, how, ...)                              \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  LAYOUT_COUNT(t, count), .bits = function, __VA_ARGS__ }
 /* In the `after` of an array of 32-bit numbers: to as many elements as they add up to. */
 #define POINTER_SUM(t, pointer, element, how, ...)                                       \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = sizeof(element), .flags = LAYOUT_SUM, __VA_ARGS__ }
 /* The same to structures or pointers that have a LAYOUT_TYPE, bytes by a function. */
 #define POINTER_LENGTH_TO(t, pointer, function, element_type, how, ...)                  \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = 1, .length = function, .type = &element_type##_type, __VA_ARGS__ }
 /* `count` elements follow the structure. */
 #define FOLLOWS(t, count, element, how, ...)                                             \
