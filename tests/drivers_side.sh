@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # drivers_side.sh SIDE [CASE...]: one pass of run_drivers.sh inside a machine. SIDE is
-# "native" or the engine whose nodes, /dev/paradice/SIDE/…, stand in for /dev's. What
+# "native" (or begins with it) or the engine whose nodes, /dev/paradice/SIDE/…, stand in for /dev's. What
 # a case prints comes out packed, between "@case SIDE NAME" and "@end STATUS SECONDS".
 #	drivers_side.sh SIDE --one CASE
 # is for itself.
@@ -51,10 +51,11 @@ name_in_sysfs() {
 	mount --bind "/tmp/uevent-$2" "/sys/dev/char/$2/uevent"
 }
 
-if [ "$side" != native ] && [ -z "${DRIVERS_UNSHARED:-}" ]; then
+case $side in native*) native=1 ;; *) native= ;; esac
+if [ -z "$native" ] && [ -z "${DRIVERS_UNSHARED:-}" ]; then
 	DRIVERS_UNSHARED=1 exec unshare --mount --propagation private sh "$0" "$side" "$@"
 fi
-[ "$side" = native ] || make_dev || exit 1
+[ -n "$native" ] || make_dev || exit 1
 # shellcheck disable=SC2086 # a list
 [ $# -gt 0 ] || set -- $CASES
 for name; do
