@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "guestd/guest.h"
-#include "proto/layout.h"
 
 #define INLINE_MAX 16384u /* larger data goes through a bulk slot, where there are any */
 #define FRESH_NS 1000000u /* how long "ready" is believed without asking again */
@@ -53,8 +52,7 @@ static void waiting_remove(struct guest *guest, struct call *call)
 		guest->waiting_tail = at;
 }
 
-/* Takes a call out of every list, so that nothing finds it any more. */
-static void call_detach(struct call *call)
+void call_detach(struct call *call)
 {
 	struct guest *guest = call->guest;
 	struct call **at = &guest->releases;
@@ -77,8 +75,7 @@ static void call_detach(struct call *call)
 		fuse_req_interrupt_func(call->request, NULL, NULL);
 }
 
-/* Ends a call; whoever has not been answered gets `error`. */
-static void call_end(struct call *call, int error)
+void call_end(struct call *call, int error)
 {
 	call_detach(call);
 	/* Poll never gets an errno: the kernel would not ask this file again. */
@@ -96,8 +93,7 @@ static void call_end(struct call *call, int error)
 	free(call);
 }
 
-/* The request, for the one answer that it gets. */
-static fuse_req_t call_take(struct call *call)
+fuse_req_t call_take(struct call *call)
 {
 	fuse_req_t request = call->request;
 
@@ -199,8 +195,7 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 
 static void on_interrupt(fuse_req_t request, void *data);
 
-/* Sends a call, or lets it wait with a copy of its data. */
-static void call_submit(struct call *call, const void *data, uint32_t size)
+void call_submit(struct call *call, const void *data, uint32_t size)
 {
 	struct guest *guest = call->guest;
 	int r = -EAGAIN;
@@ -331,8 +326,7 @@ void call_open(struct node *node, fuse_req_t request, const struct fuse_file_inf
 		call_submit(call, NULL, 0);
 }
 
-/* A call on an open file, or NULL when that was answered with ENODEV. */
-static struct call *file_call(struct file *file, uint16_t opcode, fuse_req_t request)
+struct call *call_new_on(struct file *file, uint16_t opcode, fuse_req_t request)
 {
 	if (!file_alive(file)) {
 		fuse_reply_err(request, ENODEV);
@@ -360,7 +354,7 @@ void call_release(fuse_req_t request, struct file *file)
 
 void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags)
 {
-	struct call *call = file_call(file, PROTO_READ, request);
+	struct call *call = call_new_on(file, PROTO_READ, request);
 
 	if (!call)
 		return;
@@ -376,7 +370,7 @@ void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flag
 
 void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags)
 {
-	struct call *call = file_call(file, PROTO_WRITE, request);
+	struct call *call = call_new_on(file, PROTO_WRITE, request);
 
 	if (!call)
 		return;
@@ -388,66 +382,6 @@ void call_write(fuse_req_t request, struct file *file, const char *data, size_t 
 		.bulk = PROTO_BULK_NONE,
 	};
 	call_submit(call, data, size);
-}
-
-/* Reads the caller's structure for an ioctl that the table declares. The result is
- * 0 or a negative errno for the caller; call->range tells what was there. */
-static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_need *need)
-{
-	struct guest *guest = call->guest;
-	uint32_t size = need->in > need->out ? need->in : need->out;
-	ssize_t n;
-
-	lead_away(&guest->lead, true);
-	n = memory_read(call->pid, call->body.ioctl.argument, data, size);
-	lead_back(&guest->lead);
-	if (n == -EPERM && log_limit_pass(&guest->limit, "guestd"))
-		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
-			    call->file->node->name, (int)call->pid);
-	if (n < 0)
-		return n == -EPERM || n == -ESRCH ? -EFAULT : n;
-	/* Sent also where the driver only writes: what it leaves alone must come
-	 * back as it was. */
-	call->range = (struct proto_range){
-		.address = call->body.ioctl.argument,
-		.length = n,
-		.direction = PROTO_RANGE_IN | PROTO_RANGE_OUT,
-	};
-	call->body.ioctl.n_ranges = 1;
-	return 0;
-}
-
-void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
-		unsigned int flags)
-{
-	struct call *call = file_call(file, PROTO_IOCTL, request);
-	uint8_t data[LAYOUT_SIZE_MAX];
-	struct layout_need need;
-	int r = 0;
-
-	if (!call)
-		return;
-	call->file = file;
-	call->pid = fuse_req_ctx(request)->pid;
-	call->body.ioctl = (struct proto_ioctl){
-		.handle = file->handle,
-		.command = command,
-		.argument = argument,
-		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
-	};
-	/* A command without a row goes without its memory: the host refuses it and
-	 * says so, in one place for all guests. */
-	if (argument >= LAYOUT_POINTER_MIN && layout_find(command, &need) == 0 &&
-	    layout_need_class(&need, file->node->add.class) && (need.in || need.out))
-		r = ioctl_gather(call, data, &need);
-	if (r < 0) {
-		fuse_reply_ioctl(call_take(call), r, NULL, 0);
-		call_end(call, EIO);
-	} else if (!file_alive(file)) {
-		call_end(call, EIO);
-	} else {
-		call_submit(call, data, call->range.length);
-	}
 }
 
 void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle)
@@ -476,7 +410,7 @@ void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fu
 		fuse_reply_poll(request, ready);
 		return;
 	}
-	call = file_call(file, PROTO_POLL, request);
+	call = call_new_on(file, PROTO_POLL, request);
 	if (!call)
 		return;
 	call->file = file;
@@ -486,7 +420,7 @@ void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fu
 
 /* ---- answers ---- */
 
-static int answer_misfit(struct guest *guest, const struct proto_message *message, const char *why)
+int call_misfit(struct guest *guest, const struct proto_message *message, const char *why)
 {
 	return proto_fault_set(&guest->channel->fault, "%s: %s", message->desc->name, why);
 }
@@ -511,7 +445,7 @@ static int opened(struct guest *guest, struct call *call, const struct proto_mes
 		return 0;
 	}
 	if (answer->result || file_find(guest, answer->handle))
-		return answer_misfit(guest, message, "handle is open already, or result is positive");
+		return call_misfit(guest, message, "handle is open already, or result is positive");
 	file = file_new(call->node, answer->handle);
 	if (!file) {
 		call_end(call, ENOMEM);
@@ -541,11 +475,11 @@ static int read_done(struct guest *guest, struct call *call, const struct proto_
 	const void *data = message->payload;
 
 	if (answer->result > (int64_t)call->body.read.size)
-		return answer_misfit(guest, message, "result is more than was asked for");
+		return call_misfit(guest, message, "result is more than was asked for");
 	if (call->bulk != PROTO_BULK_NONE)
 		data = channel_bulk(guest->channel, call->bulk, call->body.read.size);
 	else if (answer->result > 0 && answer->result != message->payload_length)
-		return answer_misfit(guest, message, "the data is missing");
+		return call_misfit(guest, message, "the data is missing");
 	if (answer->result >= 0)
 		fuse_reply_buf(call_take(call), data, answer->result);
 	call_end(call, -answer->result);
@@ -557,38 +491,10 @@ static int write_done(struct guest *guest, struct call *call, const struct proto
 	const struct proto_write_answer *answer = message->body;
 
 	if (answer->result > (int64_t)call->body.write.size)
-		return answer_misfit(guest, message, "result is more than was written");
+		return call_misfit(guest, message, "result is more than was written");
 	if (answer->result >= 0)
 		fuse_reply_write(call_take(call), answer->result);
 	call_end(call, -answer->result);
-	return 0;
-}
-
-static int ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message)
-{
-	const struct proto_ioctl_answer *answer = message->body;
-	const struct proto_range *range;
-	int64_t result = answer->result;
-	const uint8_t *bytes;
-	ssize_t written;
-	uint32_t n;
-
-	range = proto_ranges(message, &n, &bytes);
-	if (result > INT32_MAX || n > 1 ||
-	    (n && (range->direction != PROTO_RANGE_OUT || range->address != call->range.address ||
-		   range->length > call->range.length)))
-		return answer_misfit(guest, message, "it writes memory that the program did not offer");
-	/* From here on nobody else finds the call: the lock is given up. */
-	call_detach(call);
-	if (n) {
-		lead_away(&guest->lead, true);
-		written = memory_write(call->pid, range->address, bytes, range->length);
-		lead_back(&guest->lead);
-		if (written != range->length)
-			result = -EFAULT;
-	}
-	fuse_reply_ioctl(call_take(call), result, NULL, 0);
-	call_end(call, EIO);
 	return 0;
 }
 
@@ -617,7 +523,7 @@ static const struct {
 	int (*done)(struct guest *guest, struct call *call, const struct proto_message *message);
 } answers[] = {
 	{ PROTO_OPEN, opened },	 { PROTO_READ, read_done },	 { PROTO_WRITE, write_done },
-	{ PROTO_POLL, poll_done }, { PROTO_IOCTL, ioctl_done }, { PROTO_RELEASE, released },
+	{ PROTO_POLL, poll_done }, { PROTO_IOCTL, call_ioctl_done }, { PROTO_RELEASE, released },
 };
 
 static struct call *call_find(struct guest *guest, uint64_t tag)
@@ -628,6 +534,13 @@ static struct call *call_find(struct guest *guest, uint64_t tag)
 	while (call && call->tag != tag)
 		call = slot < PROTO_IN_FLIGHT_MAX ? NULL : call->next;
 	return call && call->state == CALL_SENT ? call : NULL;
+}
+
+struct call *call_on_demand(struct guest *guest, uint64_t tag)
+{
+	struct call *call = call_find(guest, tag);
+
+	return call && call->opcode == PROTO_IOCTL && (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND) ? call : NULL;
 }
 
 /* The readiness that rides on an answer. */
@@ -658,7 +571,7 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 	if (!call && message->header.opcode == PROTO_RELEASE_ANSWER)
 		return 0;
 	if (!call || (call->opcode | PROTO_ANSWER) != message->header.opcode)
-		return answer_misfit(guest, message, "it answers no request");
+		return call_misfit(guest, message, "it answers no request");
 	sent_ns = call->sent_ns;
 	if (call->file && ready != PROTO_READY_UNKNOWN)
 		file_ready(call->file, ready, false);

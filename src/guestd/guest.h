@@ -18,12 +18,14 @@
 #include <stdint.h>
 
 #include "guestd/conf.h"
+#include "guestd/process.h"
 #include "proto/channel.h"
 #include "proto/lead.h"
 #include "proto/log.h"
 
 struct guest;
 struct frontend_ops;
+struct on_demand_want;
 
 struct node {
 	struct node *next;
@@ -71,7 +73,8 @@ struct call {
 		struct proto_poll poll;
 	} body;
 	pid_t pid; /* IOCTL: the caller's thread */
-	struct proto_range range; /* IOCTL: the caller's memory */
+	struct proto_range range; /* IOCTL, declared: the caller's memory */
+	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;
 };
@@ -101,6 +104,8 @@ struct guest {
 	struct call **waiting_tail;
 	struct call *releases; /* sent, without a slot */
 	uint64_t tag;
+	struct process_table processes;
+	struct on_demand_want *wants; /* in order; memory that the host asked for */
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	struct log_limit limit;
@@ -175,6 +180,7 @@ void call_open(struct node *node, fuse_req_t request, const struct fuse_file_inf
 void call_release(fuse_req_t request, struct file *file);
 void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags);
 void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags);
+/* ioctl.c */
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
 		unsigned int flags);
 void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle);
@@ -187,10 +193,33 @@ void call_flush(struct guest *guest);
 /* Ends every call with this errno. */
 void call_fail_all(struct guest *guest, int error);
 
+/* For what serves one kind of call (ioctl.c). A call on an open file, or NULL when
+ * that was answered with ENODEV. */
+struct call *call_new_on(struct file *file, uint16_t opcode, fuse_req_t request);
+/* Sends a call, or lets it wait with a copy of its data. */
+void call_submit(struct call *call, const void *data, uint32_t size);
+/* Takes a call out of every list, so that nothing finds it any more. */
+void call_detach(struct call *call);
+/* The request, for the one answer that it gets. */
+fuse_req_t call_take(struct call *call);
+/* Ends a call; whoever has not been answered gets `error`. */
+void call_end(struct call *call, int error);
+/* An answer that does not fit its call: sets the fault, -EPROTO. */
+int call_misfit(struct guest *guest, const struct proto_message *message, const char *why);
+/* The IOCTL on demand with this tag that was sent, or NULL. */
+struct call *call_on_demand(struct guest *guest, uint64_t tag);
+/* The answer to an IOCTL. */
+int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message);
+
 /* memory.c: the calling program's memory. Copies up to `size` bytes at `address`
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.
  * May block: call it away from the lock. */
 ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size);
 ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size);
+/* Copies whole pages, in order, up to the first that is not all there. How many. */
+uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data);
+/* Writes ranges whose bytes follow each other at `bytes`. 0, or -EFAULT if not all
+ * could be written. */
+int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
 
 #endif

@@ -6,14 +6,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "hostd/ioctl.h"
 #include "hostd/session.h"
-#include "proto/layout.h"
 
 #define SLOW_NS (LEAD_AWAY_US * 1000u)
-#define TAIL 0xa5 /* in the image where the caller has no memory */
 
 static struct operation *operation_find(struct operation_table *table, uint64_t tag)
 {
@@ -56,7 +54,7 @@ static struct operation *operation_enter(struct session *session, const struct p
 	return operation;
 }
 
-static void operation_leave(struct session *session, struct operation *operation)
+void operation_leave(struct session *session, struct operation *operation)
 {
 	if (operation->interrupted) {
 		session->operations.n_interrupted--;
@@ -69,8 +67,7 @@ static void operation_leave(struct session *session, struct operation *operation
 	session->operations.n_used--;
 }
 
-/* Around the system call of an operation. */
-static uint64_t run_begin(struct session *session, struct operation *operation, struct handle *handle)
+uint64_t operation_begin(struct session *session, struct operation *operation, struct handle *handle)
 {
 	bool covered = false;
 
@@ -90,7 +87,7 @@ static uint64_t run_begin(struct session *session, struct operation *operation, 
 	return lead_away(&session->lead, !covered);
 }
 
-static void run_end(struct session *session, struct operation *operation, struct handle *handle,
+void operation_end(struct session *session, struct operation *operation, struct handle *handle,
 		    uint64_t since_ns)
 {
 	uint32_t serial = 0, mask = 0;
@@ -107,9 +104,7 @@ static void run_end(struct session *session, struct operation *operation, struct
 	operation->running = false;
 }
 
-/* Lets go of a handle. The last user of a released one closes it: without the
- * lock, because a driver's release may take long. */
-static void handle_put(struct session *session, struct handle *handle)
+void operation_handle_put(struct session *session, struct handle *handle)
 {
 	int fd;
 
@@ -117,6 +112,7 @@ static void handle_put(struct session *session, struct handle *handle)
 		return;
 	handle->n_users++; /* nobody else may take it for the last */
 	readiness_forget(session, handle);
+	mirror_forget(session, handle);
 	fd = handle_remove(&session->handles, handle);
 	channel_arm(session->channel, false);
 	lead_away(&session->lead, true);
@@ -136,13 +132,12 @@ void operation_reap(struct session *session)
 
 		if (handle->id && handle->released && !handle->n_users) {
 			handle->n_users++;
-			handle_put(session, handle);
+			operation_handle_put(session, handle);
 		}
 	}
 }
 
-/* The handle of a request; when it is not open, says so once in a while. */
-static struct handle *request_handle(struct session *session, const struct proto_message *message,
+struct handle *operation_handle(struct session *session, const struct proto_message *message,
 				     uint64_t id)
 {
 	struct handle *handle = handle_find(&session->handles, id);
@@ -168,7 +163,7 @@ static bool serve_read(struct session *session, struct workspace *workspace,
 		       const struct proto_message *message, struct operation *operation)
 {
 	const struct proto_read *request = message->body;
-	struct handle *handle = request_handle(session, message, request->handle);
+	struct handle *handle = operation_handle(session, message, request->handle);
 	bool bulk = request->bulk != PROTO_BULK_NONE;
 	uint8_t *data = workspace->image.memory;
 	uint64_t since_ns;
@@ -188,12 +183,12 @@ static bool serve_read(struct session *session, struct workspace *workspace,
 		return lead_mine(&session->lead);
 	}
 	handle_follow_flags(handle, request->flags);
-	since_ns = run_begin(session, operation, handle);
+	since_ns = operation_begin(session, operation, handle);
 	n = read(handle->fd, data, request->size);
 	n = n < 0 ? -errno : n;
-	run_end(session, operation, handle, since_ns);
+	operation_end(session, operation, handle, since_ns);
 	read_answer(session, operation, handle, n, bulk ? NULL : data);
-	handle_put(session, handle);
+	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
 }
 
@@ -211,7 +206,7 @@ static bool serve_write(struct session *session, struct workspace *workspace,
 			const struct proto_message *message, struct operation *operation)
 {
 	const struct proto_write *request = message->body;
-	struct handle *handle = request_handle(session, message, request->handle);
+	struct handle *handle = operation_handle(session, message, request->handle);
 	const uint8_t *data = message->payload;
 	uint64_t since_ns;
 	ssize_t n;
@@ -228,139 +223,12 @@ static bool serve_write(struct session *session, struct workspace *workspace,
 		return lead_mine(&session->lead);
 	}
 	handle_follow_flags(handle, request->flags);
-	since_ns = run_begin(session, operation, handle);
+	since_ns = operation_begin(session, operation, handle);
 	n = write(handle->fd, data, request->size);
 	n = n < 0 ? -errno : n;
-	run_end(session, operation, handle, since_ns);
+	operation_end(session, operation, handle, since_ns);
 	write_answer(session, operation, handle, n);
-	handle_put(session, handle);
-	return lead_mine(&session->lead);
-}
-
-static void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
-			 int64_t result, const struct proto_range *range, const void *bytes)
-{
-	struct proto_ioctl_answer answer = {
-		.result = result,
-		.ready = PROTO_READY_UNKNOWN,
-		.n_ranges = range ? 1 : 0,
-	};
-	struct iovec payload[2] = {
-		{ (void *)range, range ? sizeof(*range) : 0 },
-		{ (void *)bytes, range ? range->length : 0 },
-	};
-	uint64_t tag = operation->tag;
-
-	operation_leave(session, operation);
-	session_answer(session, PROTO_IOCTL_ANSWER, tag, &answer, &answer.ready, handle, payload, 2);
-}
-
-/* Says once for a while that a command is not declared, and what would help. */
-static void refuse_undeclared(struct session *session, const struct handle *handle, uint32_t command)
-{
-	const struct device *device = session_device(session, handle->device);
-
-	/* isatty(3) asks every file; what is no terminal has nothing to allow. */
-	if (_IOC_TYPE(command) == 'T' && handle->class != PROTO_CLASS_TTY)
-		return;
-	if (log_limit_pass(&session->limit, session->guest))
-		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x is not in the layout table: ENOTTY "
-			    "(it needs a row in src/proto/layout_*.c)",
-			    session->guest, device ? device->name : "?", command);
-}
-
-/* Checks an ioctl against the table and makes the driver's private image of the
- * caller's memory. 0, or the negative errno that the program gets. */
-static int ioctl_prepare(struct session *session, struct workspace *workspace,
-			 const struct proto_message *message, const struct handle *handle,
-			 struct layout_need *need, struct proto_range *range)
-{
-	const struct proto_ioctl *request = message->body;
-	const struct proto_range *ranges;
-	const uint8_t *bytes;
-	uint32_t n, size;
-
-	memset(range, 0, sizeof(*range));
-	if (layout_refused(request->command))
-		return -ENOTTY;
-	if (request->argument < LAYOUT_POINTER_MIN)
-		return 0;
-	/* A 32-bit program's structures may differ under the same number. */
-	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
-	    !layout_need_class(need, handle->class)) {
-		refuse_undeclared(session, handle, request->command);
-		return -ENOTTY;
-	}
-	if (!need->in && !need->out)
-		return 0;
-	ranges = proto_ranges(message, &n, &bytes);
-	size = need->in > need->out ? need->in : need->out;
-	if (n != 1 || ranges[0].address != request->argument || ranges[0].length > size ||
-	    ranges[0].direction != (PROTO_RANGE_IN | PROTO_RANGE_OUT) || size > workspace->image.size / 2)
-		return -EINVAL;
-	/* The caller's memory ends before the structure does. */
-	if (need->in > ranges[0].length)
-		return -EFAULT;
-	*range = ranges[0];
-	memcpy(workspace->image.memory, bytes, range->length);
-	memset((uint8_t *)workspace->image.memory + range->length, TAIL, size - range->length);
-	if (!layout_need_flat(need, workspace->image.memory, size)) {
-		refuse_undeclared(session, handle, request->command);
-		return -ENOTTY;
-	}
-	return 0;
-}
-
-/* What the driver wrote beyond the caller's memory, or nothing at all, does not go
- * back. The result to give. */
-static int64_t ioctl_outcome(const struct workspace *workspace, const struct proto_message *message,
-			     const struct layout_need *need, struct proto_range *range, int64_t result)
-{
-	const uint8_t *image = workspace->image.memory;
-	const uint8_t *bytes;
-	uint32_t n;
-
-	if (!range->length)
-		return result;
-	range->direction = PROTO_RANGE_OUT;
-	for (uint32_t at = range->length; at < need->out; at++)
-		if (image[at] != TAIL)
-			return -EFAULT;
-	proto_ranges(message, &n, &bytes);
-	if (memcmp(image, bytes, range->length) == 0)
-		range->length = 0;
-	return result;
-}
-
-static bool serve_ioctl(struct session *session, struct workspace *workspace,
-			const struct proto_message *message, struct operation *operation)
-{
-	const struct proto_ioctl *request = message->body;
-	struct handle *handle = request_handle(session, message, request->handle);
-	struct layout_need need = { 0 };
-	struct proto_range range;
-	uint64_t since_ns;
-	int64_t result;
-
-	if (!handle) {
-		ioctl_answer(session, operation, NULL, -EBADF, NULL, NULL);
-		return lead_mine(&session->lead);
-	}
-	result = ioctl_prepare(session, workspace, message, handle, &need, &range);
-	if (result < 0) {
-		ioctl_answer(session, operation, handle, result, NULL, NULL);
-		return lead_mine(&session->lead);
-	}
-	since_ns = run_begin(session, operation, handle);
-	/* A small argument is a number; a driver that follows it meets no page. */
-	result = ioctl(handle->fd, request->command,
-		       range.address ? workspace->image.memory : (void *)(uintptr_t)request->argument);
-	result = result < 0 ? -errno : result;
-	run_end(session, operation, handle, since_ns);
-	result = ioctl_outcome(workspace, message, &need, &range, result);
-	ioctl_answer(session, operation, handle, result, range.length ? &range : NULL,
-		     workspace->image.memory);
-	handle_put(session, handle);
+	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
 }
 
@@ -368,7 +236,7 @@ static bool serve_poll(struct session *session, struct workspace *workspace,
 		       const struct proto_message *message, struct operation *operation)
 {
 	const struct proto_poll *request = message->body;
-	struct handle *handle = request_handle(session, message, request->handle);
+	struct handle *handle = operation_handle(session, message, request->handle);
 	struct proto_poll_answer answer = { .result = -EBADF };
 	uint64_t tag = operation->tag;
 	uint64_t since_ns;
@@ -382,26 +250,26 @@ static bool serve_poll(struct session *session, struct workspace *workspace,
 		handle->events |= (request->events & READINESS_EVENTS) | POLLERR | POLLHUP;
 		readiness_wake(session);
 	}
-	since_ns = run_begin(session, operation, handle);
-	run_end(session, operation, handle, since_ns);
+	since_ns = operation_begin(session, operation, handle);
+	operation_end(session, operation, handle, since_ns);
 	operation_leave(session, operation);
 	answer.result = 0;
 	session_answer(session, PROTO_POLL_ANSWER, tag, &answer, &answer.ready, handle, NULL, 0);
-	handle_put(session, handle);
+	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
 }
 
 static bool serve_release(struct session *session, const struct proto_message *message)
 {
 	const struct proto_release *request = message->body;
-	struct handle *handle = request_handle(session, message, request->handle);
+	struct handle *handle = operation_handle(session, message, request->handle);
 	struct proto_release_answer answer = { .result = handle ? 0 : -EBADF };
 	uint64_t tag = message->header.tag;
 
 	if (handle) {
 		handle->n_users++;
 		handle->released = true;
-		handle_put(session, handle);
+		operation_handle_put(session, handle);
 	}
 	session_send(session, PROTO_RELEASE_ANSWER, tag, &answer, NULL, 0);
 	return lead_mine(&session->lead);
@@ -442,6 +310,7 @@ static bool serve_open(struct session *session, struct workspace *workspace,
 		open_answer(session, operation, -EMFILE, 0);
 	} else {
 		operation->class = device->add.class;
+		operation->device_flags = device->add.flags;
 		if (control_send(session->control_fd, &control, -1) < 0)
 			session_end(session, "the supervisor is gone");
 	}
@@ -464,7 +333,9 @@ void operation_opened(struct session *session, uint64_t tag, int error, int fd)
 		return;
 	}
 	handle = handle_add(&session->handles, fd, operation->device, operation->class, operation->flags);
-	if (!handle)
+	if (handle)
+		handle->device_flags = operation->device_flags;
+	else
 		close(fd);
 	open_answer(session, operation, handle ? 0 : -EMFILE, handle ? handle->id : 0);
 }
@@ -499,7 +370,9 @@ bool operation_signal(struct session *session)
 		if (!operation->used || !operation->interrupted || operation->opcode == PROTO_OPEN)
 			continue;
 		any = true;
-		if (operation->running)
+		if (operation->mirror)
+			mirror_interrupt(operation->mirror);
+		else if (operation->running)
 			pthread_kill(operation->thread, OPERATION_SIGNAL);
 	}
 	return any;
@@ -510,7 +383,7 @@ static const struct {
 	operation_run_fn run;
 } runs[] = {
 	{ PROTO_OPEN, serve_open },   { PROTO_READ, serve_read }, { PROTO_WRITE, serve_write },
-	{ PROTO_IOCTL, serve_ioctl }, { PROTO_POLL, serve_poll },
+	{ PROTO_IOCTL, ioctl_serve }, { PROTO_POLL, serve_poll },
 };
 
 bool operation_serve(struct session *session, struct workspace *workspace,
@@ -518,6 +391,14 @@ bool operation_serve(struct session *session, struct workspace *workspace,
 {
 	if (message->header.opcode == PROTO_INTERRUPT) {
 		interrupt(session, message);
+		return true;
+	}
+	if (message->header.opcode == PROTO_MEM_READ_ANSWER) {
+		mirror_answered(session, message);
+		return lead_mine(&session->lead);
+	}
+	if (message->header.opcode == PROTO_PROCESS_END) {
+		mirror_end_process(session, ((const struct proto_process_end *)message->body)->process);
 		return true;
 	}
 	/* Closing needs no place among the operations: it must work when all are

@@ -14,6 +14,8 @@
 
 #include "proto/proto.h"
 
+struct handle;
+struct mirror;
 struct session;
 struct workspace;
 
@@ -25,8 +27,10 @@ struct operation {
 	uint64_t tag;
 	uint32_t device; /* OPEN */
 	uint32_t class; /* OPEN: of the device */
+	uint32_t device_flags; /* OPEN */
 	uint32_t flags; /* OPEN */
 	pthread_t thread;
+	struct mirror *mirror; /* it runs there, or NULL */
 };
 
 struct operation_table {
@@ -56,6 +60,26 @@ bool operation_signal(struct session *session);
 
 /* Closes released handles whose last user was the readiness thread. */
 void operation_reap(struct session *session);
+
+/* For what runs operations, under the lock. */
+
+/* The handle of a request, or NULL; then says so once in a while. */
+struct handle *operation_handle(struct session *session, const struct proto_message *message,
+				uint64_t id);
+
+/* Around the system call of an operation on `handle`, which it holds until
+ * operation_handle_put(). The first gives the lock up and returns channel_now_ns(),
+ * for the second, which takes it again and looks at readiness. */
+uint64_t operation_begin(struct session *session, struct operation *operation, struct handle *handle);
+void operation_end(struct session *session, struct operation *operation, struct handle *handle,
+		   uint64_t since_ns);
+
+/* Lets go of a handle. The last user of a released one closes it: without the
+ * lock, because a driver's release may take long. */
+void operation_handle_put(struct session *session, struct handle *handle);
+
+/* Takes the operation out of the table; its tag may be used again. */
+void operation_leave(struct session *session, struct operation *operation);
 
 /* The signal that interrupts an operation; its handler does nothing. */
 #define OPERATION_SIGNAL SIGUSR1

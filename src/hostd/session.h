@@ -16,6 +16,7 @@
 
 #include "hostd/control.h"
 #include "hostd/handle.h"
+#include "hostd/mirror.h"
 #include "hostd/operation.h"
 #include "hostd/readiness.h"
 #include "proto/channel.h"
@@ -53,6 +54,7 @@ struct session {
 	struct handle_table handles;
 	struct operation_table operations;
 	struct readiness readiness;
+	struct mirror_table mirrors;
 	struct device *devices;
 	struct workspace *workspaces; /* free ones */
 	uint32_t n_devices_announced;

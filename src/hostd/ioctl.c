@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ioctl(2) on the real devices; see ioctl.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "hostd/ioctl.h"
+#include "hostd/session.h"
+#include "proto/layout.h"
+
+#define TAIL 0xa5 /* in the image where the caller has no memory */
+
+static void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
+			 int64_t result, const struct proto_range *range, const void *bytes)
+{
+	struct proto_ioctl_answer answer = {
+		.result = result,
+		.ready = PROTO_READY_UNKNOWN,
+		.n_ranges = range ? 1 : 0,
+	};
+	struct iovec payload[2] = {
+		{ (void *)range, range ? sizeof(*range) : 0 },
+		{ (void *)bytes, range ? range->length : 0 },
+	};
+	uint64_t tag = operation->tag;
+
+	operation_leave(session, operation);
+	session_answer(session, PROTO_IOCTL_ANSWER, tag, &answer, &answer.ready, handle, payload, 2);
+}
+
+/* Says once for a while that a command is not declared, and what would help. */
+static void refuse_undeclared(struct session *session, const struct handle *handle, uint32_t command)
+{
+	const struct device *device = session_device(session, handle->device);
+
+	/* isatty(3) asks every file; what is no terminal has nothing to allow. */
+	if (_IOC_TYPE(command) == 'T' && handle->class != PROTO_CLASS_TTY)
+		return;
+	if (log_limit_pass(&session->limit, session->guest))
+		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x is not in the layout table: ENOTTY "
+			    "(ioctls = \"any\" in its device section of hostd.conf allows it)",
+			    session->guest, device ? device->name : "?", command);
+}
+
+/* Checks an ioctl against the table and makes the driver's private image of the
+ * caller's memory. 0, or the negative errno that the program gets. */
+static int ioctl_prepare(struct session *session, struct workspace *workspace,
+			 const struct proto_message *message, const struct handle *handle,
+			 struct layout_need *need, struct proto_range *range)
+{
+	const struct proto_ioctl *request = message->body;
+	const struct proto_range *ranges;
+	const uint8_t *bytes;
+	uint32_t n, size;
+
+	memset(range, 0, sizeof(*range));
+	if (layout_refused(request->command))
+		return -ENOTTY;
+	if (request->argument < LAYOUT_POINTER_MIN)
+		return 0;
+	/* A 32-bit program's structures may differ under the same number. */
+	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
+	    !layout_need_class(need, handle->class)) {
+		refuse_undeclared(session, handle, request->command);
+		return -ENOTTY;
+	}
+	if (!need->in && !need->out)
+		return 0;
+	ranges = proto_ranges(message, &n, &bytes);
+	size = need->in > need->out ? need->in : need->out;
+	if (n != 1 || ranges[0].address != request->argument || ranges[0].length > size ||
+	    ranges[0].direction != (PROTO_RANGE_IN | PROTO_RANGE_OUT) || size > workspace->image.size / 2)
+		return -EINVAL;
+	/* The caller's memory ends before the structure does. */
+	if (need->in > ranges[0].length)
+		return -EFAULT;
+	*range = ranges[0];
+	memcpy(workspace->image.memory, bytes, range->length);
+	memset((uint8_t *)workspace->image.memory + range->length, TAIL, size - range->length);
+	if (!layout_need_flat(need, workspace->image.memory, size)) {
+		refuse_undeclared(session, handle, request->command);
+		return -ENOTTY;
+	}
+	return 0;
+}
+
+/* What the driver wrote beyond the caller's memory, or nothing at all, does not go
+ * back. The result to give. */
+static int64_t ioctl_outcome(const struct workspace *workspace, const struct proto_message *message,
+			     const struct layout_need *need, struct proto_range *range, int64_t result)
+{
+	const uint8_t *image = workspace->image.memory;
+	const uint8_t *bytes;
+	uint32_t n;
+
+	if (!range->length)
+		return result;
+	range->direction = PROTO_RANGE_OUT;
+	for (uint32_t at = range->length; at < need->out; at++)
+		if (image[at] != TAIL)
+			return -EFAULT;
+	proto_ranges(message, &n, &bytes);
+	if (memcmp(image, bytes, range->length) == 0)
+		range->length = 0;
+	return result;
+}
+
+bool ioctl_serve(struct session *session, struct workspace *workspace,
+			const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_ioctl *request = message->body;
+	struct handle *handle = operation_handle(session, message, request->handle);
+	struct layout_need need = { 0 };
+	struct proto_range range;
+	uint64_t since_ns;
+	int64_t result;
+
+	if (!handle) {
+		ioctl_answer(session, operation, NULL, -EBADF, NULL, NULL);
+		return lead_mine(&session->lead);
+	}
+	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command)) {
+		if (handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND))
+			return ioctl_on_demand(session, message, operation, handle);
+		refuse_undeclared(session, handle, request->command);
+		ioctl_answer(session, operation, handle, -ENOTTY, NULL, NULL);
+		return lead_mine(&session->lead);
+	}
+	result = ioctl_prepare(session, workspace, message, handle, &need, &range);
+	if (result < 0) {
+		ioctl_answer(session, operation, handle, result, NULL, NULL);
+		return lead_mine(&session->lead);
+	}
+	since_ns = operation_begin(session, operation, handle);
+	/* A small argument is a number; a driver that follows it meets no page. */
+	result = ioctl(handle->fd, request->command,
+		       range.address ? workspace->image.memory : (void *)(uintptr_t)request->argument);
+	result = result < 0 ? -errno : result;
+	operation_end(session, operation, handle, since_ns);
+	result = ioctl_outcome(workspace, message, &need, &range, result);
+	ioctl_answer(session, operation, handle, result, range.length ? &range : NULL,
+		     workspace->image.memory);
+	operation_handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
