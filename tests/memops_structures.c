@@ -42,13 +42,23 @@ static void chain_make(struct chain *chain, size_t tail)
 	}
 }
 
+static uint32_t n_wrong(const struct chain *chain)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < N_NUMBERS; i++)
+		n += chain->numbers[i] != i * 74;
+	return n;
+}
+
 static void chain_check(const struct chain *chain)
 {
 	for (uint32_t i = 0; i <= MEMOPS_DEPTH; i++)
 		CHECK(chain->level[i]->value == chain->sum + i, "level %u: %u, not %u", i,
 		      chain->level[i]->value, chain->sum + i);
 	for (uint32_t i = 0; i < N_NUMBERS; i++)
-		CHECK(chain->numbers[i] == i * 74, "number %u: %u", i, chain->numbers[i]);
+		CHECK(chain->numbers[i] == i * 74, "number %u: %u; %u are wrong", i, chain->numbers[i],
+		      n_wrong(chain));
 }
 
 static void nest(void)
