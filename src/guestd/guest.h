@@ -20,6 +20,7 @@
 #include "guestd/conf.h"
 #include "guestd/process.h"
 #include "proto/channel.h"
+#include "proto/layout.h"
 #include "proto/lead.h"
 #include "proto/log.h"
 
@@ -46,6 +47,7 @@ struct file {
 	uint32_t ready; /* last known mask of them */
 	uint64_t ready_ns; /* when it was learnt */
 	struct fuse_pollhandle *poll_handle; /* who waits for a change, or NULL */
+	struct layout_facts facts; /* what ioctls have settled */
 };
 
 enum call_state { CALL_NEW, CALL_WAITING, CALL_SENT };
@@ -73,7 +75,8 @@ struct call {
 		struct proto_poll poll;
 	} body;
 	pid_t pid; /* IOCTL: the caller's thread */
-	struct proto_range range; /* IOCTL, declared: the caller's memory */
+	struct proto_range range; /* IOCTL, flat: the caller's memory */
+	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
 	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;
@@ -153,6 +156,9 @@ int guest_fuse_serve(struct guest *guest, struct fuse_session *session, int fd);
 /* The calling thread's buffer for a message. */
 struct channel_buffer *guest_buffer(struct guest *guest);
 
+/* What the calling thread gathers callers' memory in (gather.h), or NULL. */
+struct gather *guest_gather(struct guest *guest);
+
 /* node.c */
 struct node *node_find(struct guest *guest, uint32_t device);
 /* The host offers a device: a new node, or one that was there before. */
@@ -215,11 +221,19 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.
  * May block: call it away from the lock. */
 ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size);
-ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size);
 /* Copies whole pages, in order, up to the first that is not all there. How many. */
 uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data);
 /* Writes ranges whose bytes follow each other at `bytes`. 0, or -EFAULT if not all
  * could be written. */
 int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
+
+/* The same for `n` pieces at once, one after the other in `data`; they stop at the
+ * first byte that is not there. */
+struct memory_piece {
+	uint64_t address;
+	size_t size;
+};
+ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data);
+ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data);
 
 #endif

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/layout.h"
+
 struct handle {
 	uint64_t id; /* 0: this place is free */
 	int fd;
@@ -22,6 +24,7 @@ struct handle {
 	bool released; /* the guest has let go; no new operation finds it */
 	bool nonblock; /* O_NONBLOCK of the host's open file */
 	bool slow; /* its last operation took long */
+	struct layout_facts facts; /* what ioctls have settled */
 	/* Readiness; see readiness.c. */
 	uint32_t events; /* the guest wants to know of these; 0: never asked */
 	uint32_t armed; /* what the kernel watches now; 0: nothing */
