@@ -5,6 +5,9 @@
 # boot of a rig of tools/vm, and compares what they print (drivers_cases.sh). ENGINES
 # are values of "ioctls" in hostd.conf, with commas between: "declared,on-demand".
 # Prints "N passed, N failed, N skipped". What differed is left in BUILD/drivers-RIG.
+# Environment: HOSTD_OPTIONS for paradice-hostd, ROUNDS in the guest, RIG_OPTIONS for
+# tools/vm, EXTRA_GUEST: a command that runs there after the cases, EXTRA_FILES: what
+# it finds in /share.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 rig=$1
@@ -40,6 +43,8 @@ else
 	echo "run_drivers: no 32-bit programs from Debian, see $build/i386.log" >&2
 fi
 cp "$top"/tests/drivers_* "$share"
+# shellcheck disable=SC2086 # a list
+[ -z "${EXTRA_FILES:-}" ] || cp $EXTRA_FILES "$share"
 
 cat >"$share/host.sh" <<'EOF_HOST'
 modprobe -a vivid snd-aloop snd-dummy snd-virmidi snd-seq uinput virtio-gpu tun hidraw i2c-dev sg scsi_debug \
@@ -69,9 +74,23 @@ for engine in $ENGINES; do
 		sleep 0.1
 	done
 	sleep 1
-	sh /share/drivers_side.sh "$engine" $CASES
+	round=0
+	while [ $round -lt $ROUNDS ]; do
+		sh /share/drivers_side.sh "$engine" $CASES
+		round=$((round + 1))
+	done
+	[ -z "$EXTRA_GUEST" ] || ENGINE=$engine sh -c "$EXTRA_GUEST"
 done
 EOF_GUEST
+if [ -n "${HOSTD_OPTIONS:-}" ]; then
+	cat >>"$share/host.sh" <<-END
+	mkdir -p /etc/systemd/system/paradice-hostd.service.d
+	command=\$(sed -n 's/^ExecStart=//p' "\$(systemctl show -P FragmentPath paradice-hostd)")
+	printf '[Service]\nExecStart=\nExecStart=%s $HOSTD_OPTIONS\n' "\$command" \
+		>/etc/systemd/system/paradice-hostd.service.d/options.conf
+	systemctl daemon-reload
+	END
+fi
 
 # name, path, name in the guest
 device() {
@@ -114,10 +133,12 @@ device() {
 } >"$share/devices.conf"
 
 status=0
+# shellcheck disable=SC2086 # several words
 "$top/tools/vm" --rig "$rig" --build "$build" --install "$PACKAGES" --share "$share" \
 	--hostd-conf "$share/devices.conf" --timeout "${RIG_TIMEOUT:-2400}" \
 	--host-run "CASES='$cases' sh /share/host.sh" \
-	--guest-run "CASES='$cases' ENGINES='$engines' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
+	${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
+	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
 if [ $status != 0 ]; then
 	tail -n 30 "$results/log"
 	echo "run_drivers: the rig ended with status $status"

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <linux/ioctl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -482,8 +483,9 @@ void verify_observe_end(struct session *session, struct verify_call *call, const
 	struct verify_guess *record = guess_record(session->verify, handle->class, request->command);
 	struct guess guess = { 0 };
 
-	/* A 32-bit program's structures are not those of the tables. */
-	if (record && !(request->flags & PROTO_IOCTL_COMPAT)) {
+	/* A 32-bit program's structures are not those of the tables, and a driver that does
+	 * not know the command tells nothing. */
+	if (record && !(request->flags & PROTO_IOCTL_COMPAT) && result != -ENOTTY) {
 		guess_make(&guess, call->observed, mirror, request);
 		guess_merge(&record->sum, &guess);
 		guess_say(session, record, result);

@@ -172,7 +172,7 @@ static bool node_settled(const struct verify_node *node)
 
 static void node_say(struct line *line, const struct verify_node *node)
 {
-	bool never = node->n_calls >= VERIFY_PLACES && !node->touched;
+	bool never = node->n_calls >= VERIFY_PLACES && !node->read && !node->written;
 
 	line_add(line, "; ");
 	node_name(line, node);

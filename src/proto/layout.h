@@ -122,6 +122,7 @@ struct layout_table {
 	uint32_t n_rows;
 	uint32_t classes; /* devices it holds for: 1 << PROTO_CLASS_… of proto.h */
 	const char *header; /* the UAPI header they were read from */
+	const char *name;
 };
 
 /* What a command needs, by the table. Sizes in bytes. */
