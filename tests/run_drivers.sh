@@ -6,8 +6,9 @@
 # are values of "ioctls" in hostd.conf, with commas between: "declared,on-demand".
 # Prints "N passed, N failed, N skipped". What differed is left in BUILD/drivers-RIG.
 # Environment: HOSTD_OPTIONS for paradice-hostd, ROUNDS in the guest, RIG_OPTIONS for
-# tools/vm, EXTRA_GUEST: a command that runs there after the cases, EXTRA_FILES: what
-# it finds in /share.
+# tools/vm, NATIVE=0: no native pass; EXTRA_HOST, EXTRA_GUEST: commands that run at the
+# end of the preparations and before the guest's cases; EXTRA_FILES: what they find in
+# /share; EXTRA_DEVICES: more devices, "name path name-in-the-guest" a line.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 rig=$1
@@ -62,7 +63,8 @@ until [ -e /run/drivers-ready ]; do
 	sleep 0.1
 done
 udevadm settle --timeout=60
-sh /share/drivers_side.sh native $CASES
+[ "$NATIVE" = 0 ] || sh /share/drivers_side.sh native $CASES
+[ -z "$EXTRA_HOST" ] || sh -c "$EXTRA_HOST"
 EOF_HOST
 cat >"$share/guest.sh" <<'EOF_GUEST'
 modprobe -q tun
@@ -74,12 +76,12 @@ for engine in $ENGINES; do
 		sleep 0.1
 	done
 	sleep 1
+	[ -z "$EXTRA_GUEST" ] || ENGINE=$engine sh -c "$EXTRA_GUEST"
 	round=0
 	while [ $round -lt $ROUNDS ]; do
 		sh /share/drivers_side.sh "$engine" $CASES
 		round=$((round + 1))
 	done
-	[ -z "$EXTRA_GUEST" ] || ENGINE=$engine sh -c "$EXTRA_GUEST"
 done
 EOF_GUEST
 if [ -n "${HOSTD_OPTIONS:-}" ]; then
@@ -130,13 +132,16 @@ device() {
 	device sg "/dev/sg*" "*"
 	device i2c "/dev/i2c-*" "*"
 	device memops /dev/memops memops
+	echo "${EXTRA_DEVICES:-}" | while read -r name path node; do
+		[ -z "$name" ] || device "$name" "$path" "$node"
+	done
 } >"$share/devices.conf"
 
 status=0
 # shellcheck disable=SC2086 # several words
 "$top/tools/vm" --rig "$rig" --build "$build" --install "$PACKAGES" --share "$share" \
 	--hostd-conf "$share/devices.conf" --timeout "${RIG_TIMEOUT:-2400}" \
-	--host-run "CASES='$cases' sh /share/host.sh" \
+	--host-run "CASES='$cases' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
 	${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
 	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
 if [ $status != 0 ]; then
