@@ -52,6 +52,7 @@ enum layout_kind {
 	LAYOUT_CLAMP, /* the count at `count_at` is cut to what fits a message */
 	LAYOUT_OPAQUE, /* at `at`: a pointer that the driver carries and does not follow */
 	LAYOUT_DESCRIPTOR, /* at `at`: an int, a descriptor unless negative */
+	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
 };
 
 /* Bits of layout_part.flags. */
