@@ -205,7 +205,8 @@ static void answer_check(const struct proto_range *ranges, uint32_t n)
 		if (declared->walk.fixups[i].part->kind == LAYOUT_CLAMP)
 			continue;
 		memcpy(&value, declared->walk.fixups[i].memory, sizeof(value));
-		if (in_image(value))
+		/* The fuzzer finds out addresses of the image; then they are the guest's. */
+		if (in_image(value) && value != declared->walk.fixups[i].original)
 			abort();
 	}
 }
