@@ -443,11 +443,11 @@ static void say(const struct session *session, const struct verify_guess *record
 		 record->sum.command, what, text->text);
 }
 
-static void guess_say(const struct session *session, struct verify_guess *record, int64_t result)
+static void guess_say(const struct session *session, struct verify_guess *record, const struct guess *guess,
+		      int64_t result)
 {
-	const struct guess *guess = &record->sum;
 	struct text row = { .used = 0 }, text = { .used = 0 };
-	uint32_t hash = guess->n_lost;
+	uint32_t hash = guess->n_lost + (result < 0);
 
 	row_add(&row, guess);
 	parts_add(&text, guess);
@@ -462,6 +462,8 @@ static void guess_say(const struct session *session, struct verify_guess *record
 	text.used = 0;
 	seen_add(&text, guess, result);
 	say(session, record, "undeclared", &text);
+	if (result < 0)
+		return;
 	if (guess->n_leads) {
 		text.used = 0;
 		struct_add(&text, guess);
@@ -487,8 +489,10 @@ void verify_observe_end(struct session *session, struct verify_call *call, const
 	 * not know the command tells nothing. */
 	if (record && !(request->flags & PROTO_IOCTL_COMPAT) && result != -ENOTTY) {
 		guess_make(&guess, call->observed, mirror, request);
-		guess_merge(&record->sum, &guess);
-		guess_say(session, record, result);
+		/* One that failed tells of a part at most. */
+		if (result >= 0)
+			guess_merge(&record->sum, &guess);
+		guess_say(session, record, result < 0 ? &guess : &record->sum, result);
 	}
 	free(call->observed);
 	free(call);
