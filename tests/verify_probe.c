@@ -84,7 +84,7 @@ static void pointer_fill(uint8_t *structure, const struct layout_part *part, uns
 	if (part->count_size && !(part->flags & LAYOUT_OF_PARENT)) {
 		count = number_get(structure + part->count_at, part->count_size);
 		if (!count || count > BUFFER / unit || (part->most && count > part->most))
-			count = 1;
+			count = unit == 1 ? 8 : 1; /* bytes come in words */
 		memcpy(structure + part->count_at, &count, part->count_size);
 	}
 	memcpy(structure + part->at, &address, sizeof(address));

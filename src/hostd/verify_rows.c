@@ -201,7 +201,8 @@ static void node_say(struct line *line, const struct verify_node *node)
 		if (node->required)
 			line_judge(line, VERDICT_SUPERFLUOUS);
 	}
-	if (never && node->required)
+	/* A pointer may be there and not count for what the structure says. */
+	if (never && node->required && !node->part)
 		line_judge(line, VERDICT_SUPERFLUOUS);
 	if (!node_settled(node))
 		line_judge(line, VERDICT_INCOMPLETE);
