@@ -146,6 +146,24 @@ START_TEST(neighbours_are_not_found)
 }
 END_TEST
 
+/* A 32-bit program's number may differ in its size, and in nothing else. */
+START_TEST(compat_numbers)
+{
+	const uint32_t queue_32 = _IOWR('V', 15, char[68]); /* VIDIOC_QBUF with 32-bit pointers */
+	const struct layout *row = layout_find_compat(queue_32, PROTO_CLASS_V4L2);
+	struct layout_need need;
+
+	ck_assert_ptr_nonnull(row);
+	ck_assert_str_eq(row->name, "VIDIOC_QBUF");
+	ck_assert_int_lt(layout_find(queue_32, &need), 0);
+	ck_assert_ptr_null(layout_find_compat(queue_32, PROTO_CLASS_INPUT));
+	ck_assert_ptr_null(layout_find_compat(queue_32 ^ 0x80, PROTO_CLASS_V4L2));
+	ck_assert_ptr_null(layout_find_compat(queue_32 ^ _IOC(_IOC_READ, 0, 0, 0), PROTO_CLASS_V4L2));
+	ck_assert_ptr_nonnull(layout_find_compat(TCGETS, PROTO_CLASS_TTY));
+	ck_assert_ptr_null(layout_find_compat(TCGETS, UINT32_MAX));
+}
+END_TEST
+
 static const struct {
 	uint32_t command;
 	uint32_t in, out;
@@ -386,6 +404,7 @@ int main(void)
 	tcase_add_test(table, rows_do_not_overlap);
 	tcase_add_test(table, all_rows_are_found);
 	tcase_add_test(table, neighbours_are_not_found);
+	tcase_add_test(table, compat_numbers);
 	tcase_add_loop_test(table, known_commands, 0, N_ELEMENTS(known));
 	tcase_add_loop_test(table, not_declared_commands, 0, N_ELEMENTS(not_declared));
 	tcase_add_test(table, driver_rows_hold_for_their_driver);

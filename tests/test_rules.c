@@ -38,8 +38,8 @@ START_TEST(nothing_is_denied_without_rules)
 	struct rules *rules = make();
 
 	ck_assert_ptr_null(rules);
-	ck_assert(!rules_deny(rules, 1, PROTO_CLASS_TTY));
-	ck_assert(rules_on_demand(rules, 1, PROTO_CLASS_TTY));
+	ck_assert(!rules_deny(rules, 1, PROTO_CLASS_TTY, false));
+	ck_assert(rules_on_demand(rules, 1, PROTO_CLASS_TTY, false));
 	rules_put(rules_get(rules));
 }
 END_TEST
@@ -53,14 +53,17 @@ START_TEST(deny_and_allow)
 	add(VIDIOC_S_CTRL, UINT32_MAX, false);
 	add(VIDIOC_S_CTRL, UINT32_MAX, true);
 	rules = make();
-	ck_assert(rules_deny(rules, VIDIOC_S_FMT, PROTO_CLASS_V4L2));
-	ck_assert(!rules_deny(rules, VIDIOC_G_FMT, PROTO_CLASS_V4L2));
-	ck_assert(rules_deny(rules, EVIOCGNAME(1), PROTO_CLASS_INPUT));
-	ck_assert(rules_deny(rules, EVIOCGNAME(1000), PROTO_CLASS_INPUT));
-	ck_assert(!rules_deny(rules, EVIOCGPHYS(1000), PROTO_CLASS_INPUT));
+	ck_assert(rules_deny(rules, VIDIOC_S_FMT, PROTO_CLASS_V4L2, false));
+	ck_assert(!rules_deny(rules, VIDIOC_G_FMT, PROTO_CLASS_V4L2, false));
+	ck_assert(rules_deny(rules, EVIOCGNAME(1), PROTO_CLASS_INPUT, false));
+	ck_assert(rules_deny(rules, EVIOCGNAME(1000), PROTO_CLASS_INPUT, false));
+	ck_assert(!rules_deny(rules, EVIOCGPHYS(1000), PROTO_CLASS_INPUT, false));
+	/* A 32-bit program's structure has another size. */
+	ck_assert(rules_deny(rules, _IOWR('V', 5, char[204]), PROTO_CLASS_V4L2, true));
+	ck_assert(!rules_deny(rules, _IOWR('V', 5, char[204]), PROTO_CLASS_V4L2, false));
 	/* allow wins. */
-	ck_assert(!rules_deny(rules, VIDIOC_S_CTRL, PROTO_CLASS_V4L2));
-	ck_assert(rules_on_demand(rules, 1234, PROTO_CLASS_V4L2));
+	ck_assert(!rules_deny(rules, VIDIOC_S_CTRL, PROTO_CLASS_V4L2, false));
+	ck_assert(rules_on_demand(rules, 1234, PROTO_CLASS_V4L2, false));
 	rules_put(rules);
 }
 END_TEST
@@ -72,9 +75,9 @@ START_TEST(only_what_is_allowed_runs_on_demand)
 	add(0x5678, UINT32_MAX, true);
 	control.only_allowed = 1;
 	rules = make();
-	ck_assert(rules_on_demand(rules, 0x5678, PROTO_CLASS_TTY));
-	ck_assert(!rules_on_demand(rules, 0x5679, PROTO_CLASS_TTY));
-	ck_assert(!rules_deny(rules, 0x5679, PROTO_CLASS_TTY));
+	ck_assert(rules_on_demand(rules, 0x5678, PROTO_CLASS_TTY, false));
+	ck_assert(!rules_on_demand(rules, 0x5679, PROTO_CLASS_TTY, false));
+	ck_assert(!rules_deny(rules, 0x5679, PROTO_CLASS_TTY, false));
 	rules_put(rules);
 }
 END_TEST
@@ -86,11 +89,11 @@ START_TEST(graphics_commands_have_no_size)
 
 	add(_IOWR('d', 0xb2, char[32]), UINT32_MAX, false);
 	rules = make();
-	ck_assert(rules_deny(rules, _IOWR('d', 0xb2, char[32]), PROTO_CLASS_DRM));
-	ck_assert(rules_deny(rules, _IOWR('d', 0xb2, char[40]), PROTO_CLASS_DRM));
-	ck_assert(rules_deny(rules, _IO('d', 0xb2), PROTO_CLASS_VIRTGPU));
-	ck_assert(!rules_deny(rules, _IO('d', 0xb3), PROTO_CLASS_DRM));
-	ck_assert(!rules_deny(rules, _IO('d', 0xb2), PROTO_CLASS_OTHER));
+	ck_assert(rules_deny(rules, _IOWR('d', 0xb2, char[32]), PROTO_CLASS_DRM, false));
+	ck_assert(rules_deny(rules, _IOWR('d', 0xb2, char[40]), PROTO_CLASS_DRM, false));
+	ck_assert(rules_deny(rules, _IO('d', 0xb2), PROTO_CLASS_VIRTGPU, false));
+	ck_assert(!rules_deny(rules, _IO('d', 0xb3), PROTO_CLASS_DRM, false));
+	ck_assert(!rules_deny(rules, _IO('d', 0xb2), PROTO_CLASS_OTHER, false));
 	rules_put(rules);
 }
 END_TEST
@@ -120,7 +123,7 @@ START_TEST(handles_hold_their_rules)
 	ck_assert_ptr_null(handle->rules);
 	handle->rules = rules_get(rules);
 	rules_put(rules); /* the device is gone */
-	ck_assert(rules_deny(handle->rules, 7, PROTO_CLASS_TTY));
+	ck_assert(rules_deny(handle->rules, 7, PROTO_CLASS_TTY, false));
 	handle_remove(&table, handle);
 	ck_assert_ptr_null(handle->rules);
 	handle_table_fini(&table);

@@ -70,11 +70,11 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 {
 	uint32_t flags = call->file->node->add.flags;
 
-	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
-		return false;
 	/* A 32-bit program's structures are known to the kernel's compat entry only. */
 	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
 		return true;
+	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return false;
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN)
 		return false;
 	return !need || (flags & PROTO_DEVICE_IOCTL_ON_DEMAND);
@@ -111,8 +111,6 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 	/* A command without a row goes without its memory: the host refuses it and
 	 * says so, in one place for all guests. */
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
-		return 0;
-	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
 		return 0;
 	r = declared_gather(call, need, image, datap, sizep);
 	if (is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {

@@ -144,21 +144,44 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 	       layout_need_class(need, handle->class) && need->row->type;
 }
 
-/* What the device's section says of the command, and of running it on demand. */
-static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const struct handle *handle)
+/* The row that declares a command which comes on demand, or NULL. */
+static const struct layout *on_demand_row(const struct proto_ioctl *request, const struct handle *handle)
 {
 	struct layout_need need;
 
-	if (rules_deny(handle->rules, request->command, handle->class))
+	if (request->flags & PROTO_IOCTL_COMPAT)
+		return layout_find_compat(request->command, handle->class);
+	if (layout_find(request->command, &need) < 0 || !layout_need_class(&need, handle->class))
+		return NULL;
+	return need.row;
+}
+
+/* True if the device's section lets the command run on demand. */
+static bool on_demand_allowed(const struct proto_ioctl *request, const struct handle *handle, bool declared)
+{
+	bool compat = request->flags & PROTO_IOCTL_COMPAT;
+
+	/* A 32-bit program has no other way to what is declared. */
+	if (compat && declared)
+		return true;
+	return (handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)) &&
+	       rules_on_demand(handle->rules, request->command, handle->class, compat);
+}
+
+/* What the device's section says of the command, and of running it on demand. */
+static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const struct handle *handle)
+{
+	const struct layout *row;
+
+	if (rules_deny(handle->rules, request->command, handle->class, request->flags & PROTO_IOCTL_COMPAT))
 		return IOCTL_DENIED;
 	if (!(request->flags & PROTO_IOCTL_ON_DEMAND))
 		return IOCTL_SERVED;
-	if (!(handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)) ||
-	    !rules_on_demand(handle->rules, request->command, handle->class))
+	row = on_demand_row(request, handle);
+	if (!on_demand_allowed(request, handle, row))
 		return IOCTL_UNDECLARED;
 	/* It would act on the descriptors of a mirror. */
-	if (layout_find(request->command, &need) == 0 && layout_need_class(&need, handle->class) &&
-	    (need.row->flags & LAYOUT_ROW_DESCRIPTOR))
+	if (row && (row->flags & LAYOUT_ROW_DESCRIPTOR))
 		return IOCTL_DESCRIPTOR;
 	return IOCTL_SERVED;
 }

@@ -42,38 +42,39 @@ void rules_put(struct rules *rules)
 		free(rules);
 }
 
-static bool matches(const struct control_rule *rule, uint32_t command, uint32_t class)
+/* The bits of a command that can tell it from another one. */
+static uint32_t telling_bits(uint32_t class, bool compat)
 {
-	uint32_t mask = rule->mask;
-
 	/* drm_ioctl() looks at nothing else in the number. */
 	if (class == PROTO_CLASS_DRM || class == PROTO_CLASS_VIRTGPU)
-		mask &= _IOC(0, _IOC_TYPEMASK, _IOC_NRMASK, 0);
-	return (command & mask) == (rule->command & mask);
+		return _IOC(0, _IOC_TYPEMASK, _IOC_NRMASK, 0);
+	return compat ? ~((uint32_t)_IOC_SIZEMASK << _IOC_SIZESHIFT) : UINT32_MAX;
 }
 
-static bool any_matches(const struct control_rule *rules, uint32_t n, uint32_t command, uint32_t class)
+static bool any_matches(const struct control_rule *rules, uint32_t n, uint32_t command, uint32_t bits)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (matches(&rules[i], command, class))
+		if (!((command ^ rules[i].command) & rules[i].mask & bits))
 			return true;
 	return false;
 }
 
-static bool allowed(const struct rules *rules, uint32_t command, uint32_t class)
+static bool allowed(const struct rules *rules, uint32_t command, uint32_t bits)
 {
 	const struct control_rules *control = &rules->control;
 
-	return any_matches(control->rules + control->n_deny, control->n_allow, command, class);
+	return any_matches(control->rules + control->n_deny, control->n_allow, command, bits);
 }
 
-bool rules_deny(const struct rules *rules, uint32_t command, uint32_t class)
+bool rules_deny(const struct rules *rules, uint32_t command, uint32_t class, bool compat)
 {
-	return rules && any_matches(rules->control.rules, rules->control.n_deny, command, class) &&
-	       !allowed(rules, command, class);
+	uint32_t bits = telling_bits(class, compat);
+
+	return rules && any_matches(rules->control.rules, rules->control.n_deny, command, bits) &&
+	       !allowed(rules, command, bits);
 }
 
-bool rules_on_demand(const struct rules *rules, uint32_t command, uint32_t class)
+bool rules_on_demand(const struct rules *rules, uint32_t command, uint32_t class, bool compat)
 {
-	return !rules || !rules->control.only_allowed || allowed(rules, command, class);
+	return !rules || !rules->control.only_allowed || allowed(rules, command, telling_bits(class, compat));
 }

@@ -24,11 +24,12 @@ struct rules *rules_new(const struct control_rules *control, bool *failedp);
 struct rules *rules_get(struct rules *rules);
 void rules_put(struct rules *rules);
 
-/* True if `command` must not be issued on a device of PROTO_CLASS_… `class`. */
-bool rules_deny(const struct rules *rules, uint32_t command, uint32_t class);
+/* True if `command` must not be issued on a device of PROTO_CLASS_… `class`. A 32-bit
+ * program's command (`compat`) may have another size than the one in the rule. */
+bool rules_deny(const struct rules *rules, uint32_t command, uint32_t class, bool compat);
 
 /* True if `command` may run on demand, on a device whose flags allow that to some
  * commands. */
-bool rules_on_demand(const struct rules *rules, uint32_t command, uint32_t class);
+bool rules_on_demand(const struct rules *rules, uint32_t command, uint32_t class, bool compat);
 
 #endif

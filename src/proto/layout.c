@@ -150,6 +150,18 @@ int layout_find_name(const char *name, uint32_t *commandp, uint32_t *maskp)
 	return -ENOENT;
 }
 
+const struct layout *layout_find_compat(uint32_t command, uint32_t class)
+{
+	for (size_t i = 0; layout_tables[i]; i++) {
+		const struct layout_table *table = layout_tables[i];
+
+		for (uint32_t j = 0; class < 32 && (table->classes & 1u << class) && j < table->n_rows; j++)
+			if (!((table->rows[j].command ^ command) & table->rows[j].mask & LAYOUT_NO_SIZE))
+				return &table->rows[j];
+	}
+	return NULL;
+}
+
 bool layout_need_class(const struct layout_need *need, uint32_t class)
 {
 	return class < 32 && (need->classes & 1u << class) != 0;

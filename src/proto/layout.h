@@ -153,6 +153,11 @@ bool layout_need_class(const struct layout_need *need, uint32_t class);
  * also if `size` is less than need->in. */
 bool layout_need_flat(const struct layout_need *need, const void *in, uint32_t size);
 
+/* The row that declares a 32-bit program's command for devices of this class, or
+ * NULL. Such a command may differ from the 64-bit one in its size. Its structures are
+ * not the row's: it can only be served on demand. */
+const struct layout *layout_find_compat(uint32_t command, uint32_t class);
+
 /* True for a command that must not be issued on a guest's behalf whatever its
  * argument: it acts on the calling process, on its descriptors or on the file
  * system of the device node, and not on the device. */
