@@ -21,6 +21,8 @@ struct handle {
 	bool released; /* the guest has let go; no new operation finds it */
 	bool nonblock; /* O_NONBLOCK of the host's open file */
 	bool slow; /* its last operation took long */
+	bool async; /* the guest wants to know of SIGIO */
+	uint32_t bands; /* 1 << POLL_IN, …: what has come and is to be told */
 	/* Readiness; see readiness.c. */
 	uint32_t events; /* the guest wants to know of these; 0: never asked */
 	uint32_t armed; /* what the kernel watches now; 0: nothing */
