@@ -67,7 +67,7 @@ static size_t put_payload(const struct proto_desc *desc, enum seed_form form, ui
 		if (form != SEED_FULL)
 			return 0;
 		return put_ranges(payload,
-				  desc->opcode == PROTO_IOCTL ? PROTO_RANGE_IN : PROTO_RANGE_OUT);
+				  desc->from == PROTO_FROM_GUEST ? PROTO_RANGE_IN : PROTO_RANGE_OUT);
 	default:
 		return 0;
 	}
@@ -90,7 +90,7 @@ size_t seed_message(const struct proto_desc *desc, enum seed_form form, void *bu
 	seed_set(desc, body, "result", 0);
 	header->length = sizeof(*header) + desc->body_size + put_payload(desc, form, body);
 	header->opcode = desc->opcode;
-	header->tag = (desc->opcode & 0x7ff0) == 0x10 ? 7 : 0;
+	header->tag = proto_tagged(desc->opcode) ? 7 : 0;
 	if (form == SEED_FAILED)
 		seed_set(desc, body, "result", (uint64_t)-5);
 	return header->length;

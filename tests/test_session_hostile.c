@@ -112,15 +112,15 @@ static const struct {
 	{ PROTO_WRITE, 1, { [8] = 5, [16] = 0xff, 0xff, 0xff, 0xff }, 27, "WRITE: size 5, but 3" },
 	/* WRITE with a bulk slot and bytes besides. */
 	{ PROTO_WRITE, 1, { [8] = 5 }, 29, "WRITE: size 5, but 5" },
-	/* IOCTL: n_ranges is at 24. */
-	{ PROTO_IOCTL, 1, { [24] = 65 }, 32, "IOCTL: n_ranges 65 is over 64" },
-	{ PROTO_IOCTL, 1, { [24] = 1 }, 32, "IOCTL: n_ranges 1 does not fit" },
-	{ PROTO_IOCTL, 1, { [24] = 1, [44] = 0 }, 48, "IOCTL: range 0: direction is 0x0" },
-	{ PROTO_IOCTL, 1, { [24] = 1, [44] = 4 }, 48, "IOCTL: range 0: direction is 0x4" },
-	{ PROTO_IOCTL, 1, { [24] = 1, [40] = 8, [44] = 1 }, 48, "IOCTL: ranges need 24 bytes" },
-	{ PROTO_IOCTL, 1, { [24] = 0 }, 40, "IOCTL: ranges need 0 bytes" },
-	{ PROTO_IOCTL, 1, { [24] = 1, [32] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [40] = 8, [44] = 2 },
-	  48, "IOCTL: range 0: address and length wrap around" },
+	/* IOCTL: n_ranges is at 32. */
+	{ PROTO_IOCTL, 1, { [32] = 65 }, 40, "IOCTL: n_ranges 65 is over 64" },
+	{ PROTO_IOCTL, 1, { [32] = 1 }, 40, "IOCTL: n_ranges 1 does not fit" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 0 }, 56, "IOCTL: range 0: direction is 0x0" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 4 }, 56, "IOCTL: range 0: direction is 0x4" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [48] = 8, [52] = 1 }, 56, "IOCTL: ranges need 24 bytes" },
+	{ PROTO_IOCTL, 1, { [32] = 0 }, 48, "IOCTL: ranges need 0 bytes" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [40] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [48] = 8, [52] = 2 },
+	  56, "IOCTL: range 0: address and length wrap around" },
 };
 #define N_MALFORMED ((int)(sizeof(malformed) / sizeof(malformed[0])))
 
@@ -168,15 +168,15 @@ END_TEST
 START_TEST(over_the_agreed_length)
 {
 	struct proto_hello hello = { .magic = PROTO_MAGIC, .version_min = 1, .version_max = 1,
-				     .max_message = 4096, .max_in_flight = 1 };
-	static uint8_t body[5000];
+				     .max_message = PROTO_MESSAGE_MIN, .max_in_flight = 1 };
+	static uint8_t body[PROTO_MESSAGE_MIN];
 	static struct raw evil;
 
 	rig_evil_raw(&evil);
 	raw_send(&evil, PROTO_HELLO, 0, &hello, sizeof(hello), NULL, 0);
 	raw_expect(&evil, PROTO_DEVICE_END);
 	raw_send(&evil, PROTO_WRITE, 1, body, sizeof(body), NULL, 0);
-	rig_expect_violation(&evil, "over the agreed 4096");
+	rig_expect_violation(&evil, "over the agreed 8192");
 }
 END_TEST
 
@@ -190,7 +190,7 @@ START_TEST(truncated_message)
 
 	if (!(desc->from & PROTO_FROM_GUEST) || desc->opcode == PROTO_HELLO)
 		return;
-	size = raw_make(bytes, desc->opcode, desc->opcode == PROTO_INTERRUPT ? 0 : 1, bytes + 1000,
+	size = raw_make(bytes, desc->opcode, proto_tagged(desc->opcode), bytes + 1000,
 			desc->body_size, NULL, 0);
 	for (size_t cut = 1; cut < size; cut++) {
 		rig_evil(&evil);

@@ -544,6 +544,13 @@ static struct call *call_find(struct guest *guest, uint64_t tag)
 	return call && call->state == CALL_SENT ? call : NULL;
 }
 
+struct call *call_on_demand(struct guest *guest, uint64_t tag)
+{
+	struct call *call = call_find(guest, tag);
+
+	return call && call->opcode == PROTO_IOCTL && (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND) ? call : NULL;
+}
+
 /* The readiness that rides on an answer. */
 static uint32_t answer_ready(const struct proto_message *message)
 {

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guestd/guest.h"
+#include "guestd/on_demand.h"
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 1000
@@ -161,6 +161,7 @@ void connection_lost(struct guest *guest, const char *reason)
 		guest_unwatch(guest, channel->transport->life_fd);
 	guest->settled = false;
 	call_fail_all(guest, EIO);
+	on_demand_forget(guest);
 	guest->channel = NULL;
 	channel_free(channel);
 	file_all_dead(guest);
@@ -244,6 +245,8 @@ static const struct {
 	{ PROTO_HELLO, on_hello },	       { PROTO_DEVICE_ADD, on_device_add },
 	{ PROTO_DEVICE_REMOVE, on_device_remove }, { PROTO_DEVICE_END, on_device_end },
 	{ PROTO_READY, on_ready },		       { PROTO_SIGNAL, on_signal },
+	{ PROTO_READY, on_ready },		       { PROTO_MEM_READ, on_demand_wanted },
+	{ PROTO_MEM_WRITE, on_demand_written },
 };
 
 static int message_serve(struct guest *guest, const struct proto_message *message)
@@ -274,6 +277,10 @@ void connection_serve(struct guest *guest)
 			r = message_serve(guest, &message);
 			/* Serving may have given the lock up, and the connection been
 			 * lost and freed meanwhile. */
+			if (guest->channel != channel || !lead_mine(&guest->lead))
+				return;
+			if (guest->wants)
+				on_demand_flush(guest);
 			if (guest->channel != channel || !lead_mine(&guest->lead))
 				return;
 		} else if (r == 0) {

@@ -13,11 +13,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "guestd/guest.h"
+#include "guestd/on_demand.h"
 
 #define N_EVENTS 16
 #define MAX_REQUESTS 32 /* of one FUSE session before the ring gets its turn */
-#define N_THREADS 8
+#define N_THREADS 32 /* a program may withhold its memory from the thread that wants it */
 
 /* Each thread that leads has a buffer for FUSE requests and one for messages,
  * because the lock is given up in the middle of serving one. */
@@ -90,6 +90,8 @@ static void event_serve(struct guest *guest, void *what)
 		mapping_serve(guest);
 	} else if (what == &guest->connected_fd) {
 		connection_take(guest);
+	} else if (what == &guest->processes) {
+		process_ended(guest);
 	} else if (what == &guest->channel) {
 		if (!guest->channel)
 			return;
@@ -122,7 +124,8 @@ static int wait_events(struct guest *guest, struct epoll_event *events)
 			if (channel_now_ns() >= guest->spin_until_ns)
 				guest->spin_until_ns = 0;
 			sched_yield();
-		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due || guest->mappings_due)) {
+		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due || guest->wants ||
+							    guest->mappings_due)) {
 			sleep = false;
 		}
 	}
@@ -150,6 +153,9 @@ static void guest_serve(void *context)
 		if (!lead_mine(&guest->lead))
 			break;
 		call_flush(guest);
+		on_demand_flush(guest);
+		if (!lead_mine(&guest->lead))
+			break;
 		n = wait_events(guest, events);
 		for (int i = 0; i < n && lead_mine(&guest->lead) && !guest->lead.stopping; i++)
 			event_serve(guest, events[i].data.ptr);
@@ -193,7 +199,11 @@ static int guest_init(struct guest *guest, const struct guest_config *config)
 	guest->connected_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (guest->epoll_fd < 0 || guest->connected_fd < 0)
 		return -errno;
-	r = signals_block(guest);
+	r = process_table_init(&guest->processes);
+	if (r == 0)
+		r = guest_watch(guest, guest->processes.epoll_fd, &guest->processes);
+	if (r == 0)
+		r = signals_block(guest);
 	if (r == 0)
 		r = guest_watch(guest, guest->signal_fd, &guest->signal_fd);
 	if (r == 0)

@@ -18,12 +18,14 @@
 #include <stdint.h>
 
 #include "guestd/conf.h"
+#include "guestd/process.h"
 #include "proto/channel.h"
 #include "proto/lead.h"
 #include "proto/log.h"
 
 struct guest;
 struct frontend_ops;
+struct on_demand_want;
 
 struct node {
 	struct node *next;
@@ -77,7 +79,8 @@ struct call {
 	} body;
 	uint64_t token; /* MMAP, LSEEK, FASYNC: the module's number of the request */
 	pid_t pid; /* IOCTL: the caller's thread */
-	struct proto_range range; /* IOCTL: the caller's memory */
+	struct proto_range range; /* IOCTL, declared: the caller's memory */
+	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;
 };
@@ -107,6 +110,8 @@ struct guest {
 	struct call **waiting_tail;
 	struct call *releases; /* sent, without a slot */
 	uint64_t tag;
+	struct process_table processes;
+	struct on_demand_want *wants; /* in order; memory that the host asked for */
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	int helper_fd; /* the kernel module, or -1 */
@@ -215,6 +220,8 @@ fuse_req_t call_take(struct call *call);
 void call_end(struct call *call, int error);
 /* An answer that does not fit its call: sets the fault, -EPROTO. */
 int call_misfit(struct guest *guest, const struct proto_message *message, const char *why);
+/* The IOCTL on demand with this tag that was sent, or NULL. */
+struct call *call_on_demand(struct guest *guest, uint64_t tag);
 /* The answer to an IOCTL. */
 int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message);
 
@@ -247,5 +254,10 @@ int mapping_fasync_done(struct guest *guest, struct call *call, const struct pro
  * May block: call it away from the lock. */
 ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size);
 ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size);
+/* Copies whole pages, in order, up to the first that is not all there. How many. */
+uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data);
+/* Writes ranges whose bytes follow each other at `bytes`. 0, or -EFAULT if not all
+ * could be written. */
+int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
 
 #endif

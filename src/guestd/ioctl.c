@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "guestd/guest.h"
+#include "guestd/on_demand.h"
 #include "proto/layout.h"
 
 /* Reads the caller's structure for an ioctl that the table declares. The result is
@@ -35,13 +35,65 @@ static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_ne
 	return 0;
 }
 
+/* How the command is served: whether its driver gets the program's own pointers. */
+static bool is_on_demand(const struct call *call, const struct layout_need *need)
+{
+	uint32_t flags = call->file->node->add.flags;
+
+	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return false;
+	/* A 32-bit program's structures are known to the kernel's compat entry only. */
+	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
+		return true;
+	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN)
+		return false;
+	return !need || (flags & PROTO_DEVICE_IOCTL_ON_DEMAND);
+}
+
+/* The row that declares the command for this device, or NULL. */
+static const struct layout_need *declared(const struct call *call, struct layout_need *need)
+{
+	if (layout_find(call->body.ioctl.command, need) < 0 ||
+	    !layout_need_class(need, call->file->node->add.class))
+		return NULL;
+	return need;
+}
+
+/* Gathers the memory that goes with the request. 0, or a negative errno for the
+ * program. */
+static int gather(struct call *call, uint8_t *image, const void **datap, uint32_t *sizep)
+{
+	struct layout_need row;
+	const struct layout_need *need = declared(call, &row);
+	int r;
+
+	if (is_on_demand(call, need))
+		return on_demand_gather(call, datap, sizep);
+	/* A command without a row goes without its memory: the host refuses it and
+	 * says so, in one place for all guests. */
+	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
+		return 0;
+	r = ioctl_gather(call, image, need);
+	if (r < 0)
+		return r;
+	if (is_on_demand(call, NULL) && !layout_need_flat(need, image, call->range.length)) {
+		call->range = (struct proto_range){ 0 };
+		call->body.ioctl.n_ranges = 0;
+		return on_demand_gather(call, datap, sizep);
+	}
+	*datap = image;
+	*sizep = call->range.length;
+	return 0;
+}
+
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
 		unsigned int flags)
 {
 	struct call *call = call_new_on(file, PROTO_IOCTL, request);
-	uint8_t data[LAYOUT_SIZE_MAX];
-	struct layout_need need;
-	int r = 0;
+	uint8_t image[LAYOUT_SIZE_MAX];
+	const void *data = NULL;
+	uint32_t size = 0;
+	int r;
 
 	if (!call)
 		return;
@@ -53,19 +105,31 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		.argument = argument,
 		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
 	};
-	/* A command without a row goes without its memory: the host refuses it and
-	 * says so, in one place for all guests. */
-	if (argument >= LAYOUT_POINTER_MIN && layout_find(command, &need) == 0 &&
-	    layout_need_class(&need, file->node->add.class) && (need.in || need.out))
-		r = ioctl_gather(call, data, &need);
+	r = gather(call, image, &data, &size);
 	if (r < 0) {
 		fuse_reply_ioctl(call_take(call), r, NULL, 0);
 		call_end(call, EIO);
 	} else if (!file_alive(file)) {
 		call_end(call, EIO);
 	} else {
-		call_submit(call, data, call->range.length);
+		call_submit(call, data, size);
 	}
+}
+
+/* The answer to a call on demand: writes what the driver changed. */
+static int on_demand_done(struct guest *guest, struct call *call, const struct proto_message *message)
+{
+	const struct proto_ioctl_answer *answer = message->body;
+	int64_t result = answer->result;
+
+	if (result > INT32_MAX)
+		return call_misfit(guest, message, "result is no int");
+	call_detach(call);
+	if (on_demand_write(guest, call->pid, message) < 0 || call->write_failed)
+		result = -EFAULT;
+	fuse_reply_ioctl(call_take(call), result, NULL, 0);
+	call_end(call, EIO);
+	return 0;
 }
 
 int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message)
@@ -77,6 +141,8 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 	ssize_t written;
 	uint32_t n;
 
+	if (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND)
+		return on_demand_done(guest, call, message);
 	range = proto_ranges(message, &n, &bytes);
 	if (result > INT32_MAX || n > 1 ||
 	    (n && (range->direction != PROTO_RANGE_OUT || range->address != call->range.address ||

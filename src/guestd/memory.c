@@ -49,3 +49,27 @@ ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size)
 {
 	return transfer(process_vm_writev, pid, address, (void *)data, size);
 }
+
+uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data)
+{
+	struct iovec local = { data, (size_t)n * PAGE };
+	struct iovec remote[PROTO_MEM_PAGES_MAX];
+	ssize_t got;
+
+	for (uint32_t i = 0; i < n; i++)
+		remote[i] = (struct iovec){ (void *)(uintptr_t)addresses[i], PAGE };
+	got = process_vm_readv(pid, &local, 1, remote, n, 0);
+	return got < 0 ? 0 : got / PAGE;
+}
+
+int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes)
+{
+	struct iovec local = { (void *)bytes, 0 };
+	struct iovec remote[PROTO_RANGES_MAX];
+
+	for (uint32_t i = 0; i < n; i++) {
+		remote[i] = (struct iovec){ (void *)(uintptr_t)ranges[i].address, ranges[i].length };
+		local.iov_len += ranges[i].length;
+	}
+	return process_vm_writev(pid, &local, 1, remote, n, 0) == (ssize_t)local.iov_len ? 0 : -EFAULT;
+}

@@ -26,7 +26,7 @@ void announce_fini(struct announce *announce)
 static bool same(const struct announce_device *told, const struct policy_node *node)
 {
 	return told->rdev == node->rdev && told->inode == node->inode &&
-	       told->mode == node->device->mode && strcmp(told->path, node->path) == 0 &&
+	       told->mode == node->device->mode && told->flags == node->flags && strcmp(told->path, node->path) == 0 &&
 	       strcmp(told->name, node->name) == 0;
 }
 
@@ -110,6 +110,7 @@ static int add_device(struct announce *announce, struct broker *broker,
 		.rdev = node->rdev,
 		.inode = node->inode,
 		.mode = node->device->mode,
+		.flags = node->flags,
 	};
 	struct announce_device *devices;
 	int r;

@@ -24,6 +24,7 @@ struct announce_device {
 	dev_t rdev;
 	ino_t inode;
 	uint32_t mode;
+	uint32_t flags; /* PROTO_DEVICE_… */
 };
 
 struct announce {

@@ -60,6 +60,9 @@ struct broker {
 	struct openable_table devices;
 	struct opening *openings; /* in the call */
 	unsigned int n_unanswered; /* opens asked for and not answered */
+	struct control_message *requests; /* about mirrors, BROKER_REQUESTS_MAX of them */
+	unsigned int n_requests;
+	unsigned int first_request;
 	struct log_limit limit;
 };
 
@@ -80,6 +83,7 @@ static void install_handler(void)
 static void broker_destroy(struct broker *broker)
 {
 	openable_fini(&broker->devices);
+	free(broker->requests);
 	if (broker->event >= 0)
 		close(broker->event);
 	close(broker->control);
@@ -274,6 +278,34 @@ static void handle_cancel(struct broker *broker, uint64_t tag)
 	}
 }
 
+/* Mirrors are processes, which the main thread starts. */
+static void handle_mirror(struct broker *broker, const struct control_message *message)
+{
+	if (!broker->requests)
+		broker->requests = calloc(BROKER_REQUESTS_MAX, sizeof(*broker->requests));
+	if (!broker->requests || broker->n_requests == BROKER_REQUESTS_MAX) {
+		violation(broker, "too many requests about mirrors at once");
+		return;
+	}
+	broker->requests[(broker->first_request + broker->n_requests++) % BROKER_REQUESTS_MAX] = *message;
+	tell(broker, BROKER_MIRROR);
+}
+
+bool broker_request(struct broker *broker, struct control_message *request)
+{
+	bool any;
+
+	pthread_mutex_lock(&broker->lock);
+	any = broker->n_requests > 0;
+	if (any) {
+		*request = broker->requests[broker->first_request];
+		broker->first_request = (broker->first_request + 1) % BROKER_REQUESTS_MAX;
+		broker->n_requests--;
+	}
+	pthread_mutex_unlock(&broker->lock);
+	return any;
+}
+
 /* Under the lock. True if the calling thread is not the receiver any more. */
 static bool dispatch(struct broker *broker, const struct control_message *message)
 {
@@ -285,6 +317,10 @@ static bool dispatch(struct broker *broker, const struct control_message *messag
 		break;
 	case CONTROL_UP:
 		tell(broker, BROKER_UP);
+		break;
+	case CONTROL_MIRROR:
+	case CONTROL_MIRROR_END:
+		handle_mirror(broker, message);
 		break;
 	default:
 		violation(broker, "kind: no message that a session sends");

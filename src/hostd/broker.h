@@ -11,6 +11,7 @@
 #ifndef PARADICE_HOSTD_BROKER_H
 #define PARADICE_HOSTD_BROKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,12 +21,16 @@
  * that it cancelled and has not been told of yet. */
 #define BROKER_OPENS_MAX (PROTO_IN_FLIGHT_MAX + 8)
 
+/* Requests about mirrors that may wait for the main thread. */
+#define BROKER_REQUESTS_MAX (4 * PROTO_IN_FLIGHT_MAX)
+
 /* open(2) flags that a session may ask for. */
 #define BROKER_FLAGS_ALLOWED (O_ACCMODE | O_NONBLOCK | O_APPEND | O_SYNC | O_DSYNC)
 
 /* What broker_events() tells. */
 #define BROKER_UP 1u /* the session's guest is connected (CONTROL_UP) */
 #define BROKER_CLOSED 2u /* the session closed its end */
+#define BROKER_MIRROR 8u /* broker_request() has something */
 #define BROKER_VIOLATION 4u /* the session broke the rules: logged; end it */
 
 struct broker;
@@ -44,6 +49,10 @@ int broker_event_fd(const struct broker *broker);
 
 /* BROKER_… bits since the last call. */
 unsigned int broker_events(struct broker *broker);
+
+/* The next CONTROL_MIRROR or CONTROL_MIRROR_END of the session. False when there is
+ * none. */
+bool broker_request(struct broker *broker, struct control_message *request);
 
 /* Sends a message to the session. 0, -EAGAIN when its socket is full (wait until
  * broker_control_fd() is writable), or negative errno. */

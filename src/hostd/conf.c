@@ -116,6 +116,19 @@ static int copy_string(char **copyp, const char *text)
 	return text && !*copyp ? refuse(0, NULL, NULL, "out of memory") : 0;
 }
 
+/* A number from 1 to `most`. */
+static int read_number(cfg_t *cfg, const char *name, uint32_t most, uint32_t *valuep)
+{
+	long value = cfg_getint(cfg, name);
+	char reason[CONF_REASON_MAX];
+
+	*valuep = value;
+	if (value >= 1 && value <= (long)most)
+		return 0;
+	snprintf(reason, sizeof(reason), "%ld is out of range, write 1 to %u", value, most);
+	return refuse_option(cfg, cfg_getopt(cfg, name), reason);
+}
+
 static int read_root(cfg_t *cfg, struct conf *conf)
 {
 	char reason[CONF_REASON_MAX];
@@ -135,14 +148,14 @@ static int read_root(cfg_t *cfg, struct conf *conf)
 	if (conf_check_uids(cfg_getstr(cfg, "session-uids"), &conf->uid_first, &conf->uid_last,
 			    reason) < 0)
 		return refuse_option(cfg, cfg_getopt(cfg, "session-uids"), reason);
-	return 0;
+	return read_number(cfg, "page-timeout-ms", CONF_PAGE_TIMEOUT_MAX, &conf->page_timeout_ms);
 }
 
 static int read_guest(cfg_t *cfg, struct conf_guest *guest)
 {
 	const char *xen = cfg_getstr(cfg, "xen"), *socket = cfg_getstr(cfg, "socket");
-	long max_handles = cfg_getint(cfg, "max-handles");
 	char reason[CONF_REASON_MAX];
+	int r;
 
 	if (conf_check_guest_name(cfg->title, reason) < 0)
 		return refuse(cfg->line, "guest", cfg->title, reason);
@@ -155,12 +168,12 @@ static int read_guest(cfg_t *cfg, struct conf_guest *guest)
 				     "is empty, write a domain's name, number or UUID");
 	if (socket && conf_check_socket(socket, reason) < 0)
 		return refuse_option(cfg, cfg_getopt(cfg, "socket"), reason);
-	if (max_handles < 1 || max_handles > CONF_MAX_HANDLES_MAX) {
-		snprintf(reason, sizeof(reason), "%ld is out of range, write 1 to %d", max_handles,
-			 CONF_MAX_HANDLES_MAX);
-		return refuse_option(cfg, cfg_getopt(cfg, "max-handles"), reason);
-	}
-	guest->max_handles = max_handles;
+	r = read_number(cfg, "max-handles", CONF_MAX_HANDLES_MAX, &guest->max_handles);
+	if (r < 0)
+		return r;
+	r = read_number(cfg, "max-call-memory", CONF_MAX_CALL_MEMORY_MAX, &guest->max_call_memory);
+	if (r < 0)
+		return r;
 	guest->transport = xen ? CONTROL_VCHAN : CONTROL_UNIX;
 	if (copy_string(&guest->name, cfg->title) < 0)
 		return -ENOMEM;
@@ -203,6 +216,8 @@ static int read_device(cfg_t *cfg, struct conf_device *device)
 	device->mode = CONF_MODE_DEFAULT;
 	if (mode && conf_check_mode(mode, &device->mode, reason) < 0)
 		return refuse_option(cfg, cfg_getopt(cfg, "mode"), reason);
+	if (conf_check_ioctls(cfg_getstr(cfg, "ioctls"), &device->ioctls, reason) < 0)
+		return refuse_option(cfg, cfg_getopt(cfg, "ioctls"), reason);
 	if (copy_string(&device->title, cfg->title) < 0 || copy_string(&device->path, path) < 0 ||
 	    copy_string(&device->name, cfg_getstr(cfg, "name")) < 0)
 		return -ENOMEM;
@@ -248,6 +263,7 @@ static int read_all(cfg_t *cfg, char *text, struct conf *conf)
 	static const char *const options[] = {
 		"poll-us",     "log-level",   "session-uids", "guest|xen",   "guest|socket",
 		"guest|max-handles", "device|path", "device|name", "device|mode", "device|guests",
+		"device|ioctls", "guest|max-call-memory", "page-timeout-ms",
 	};
 	int r;
 
@@ -270,12 +286,14 @@ static int parse(char *text, struct conf *conf)
 		CFG_STR("xen", NULL, CFGF_NODEFAULT),
 		CFG_STR("socket", NULL, CFGF_NODEFAULT),
 		CFG_INT("max-handles", CONF_MAX_HANDLES_DEFAULT, CFGF_NONE),
+		CFG_INT("max-call-memory", CONF_MAX_CALL_MEMORY_DEFAULT, CFGF_NONE),
 		CFG_END(),
 	};
 	cfg_opt_t device[] = {
 		CFG_STR("path", NULL, CFGF_NODEFAULT),
 		CFG_STR("name", NULL, CFGF_NODEFAULT),
 		CFG_STR("mode", NULL, CFGF_NODEFAULT),
+		CFG_STR("ioctls", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("guests", NULL, CFGF_NODEFAULT),
 		CFG_END(),
 	};
@@ -283,6 +301,7 @@ static int parse(char *text, struct conf *conf)
 		CFG_STR("poll-us", "auto", CFGF_NONE),
 		CFG_STR("log-level", "info", CFGF_NONE),
 		CFG_STR("session-uids", CONF_UIDS_DEFAULT, CFGF_NONE),
+		CFG_INT("page-timeout-ms", CONF_PAGE_TIMEOUT_DEFAULT, CFGF_NONE),
 		CFG_SEC("guest", guest, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("device", device, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),

@@ -21,6 +21,10 @@
 #define CONF_MAX_HANDLES_DEFAULT 256
 #define CONF_MAX_HANDLES_MAX 65536
 #define CONF_MODE_DEFAULT 0600
+#define CONF_MAX_CALL_MEMORY_DEFAULT 64
+#define CONF_MAX_CALL_MEMORY_MAX 65536
+#define CONF_PAGE_TIMEOUT_DEFAULT 200
+#define CONF_PAGE_TIMEOUT_MAX 60000
 #define CONF_GUEST_NAME_MAX 64
 
 struct conf_guest {
@@ -28,12 +32,22 @@ struct conf_guest {
 	enum control_transport transport;
 	char *address; /* CONTROL_UNIX: path of the socket; CONTROL_VCHAN: name, domid or UUID */
 	uint32_t max_handles;
+	uint32_t max_call_memory; /* MiB */
+};
+
+/* Which ioctls a guest may issue. */
+enum conf_ioctls {
+	CONF_IOCTLS_DEFAULT, /* declared for classes that have a table, any for others */
+	CONF_IOCTLS_DECLARED, /* those with a row in the layout tables */
+	CONF_IOCTLS_ANY, /* others too, on demand */
+	CONF_IOCTLS_ON_DEMAND, /* all, and all on demand */
 };
 
 struct conf_device {
 	char *title; /* of the section, for logs */
 	char *path; /* absolute; a glob(7) pattern if is_glob */
 	char *name; /* below the guest's /dev, may hold one '*'; NULL: the path below /dev */
+	enum conf_ioctls ioctls;
 	bool is_glob;
 	bool all_guests;
 	uint32_t mode;
@@ -46,6 +60,7 @@ struct conf {
 	enum log_level log_level;
 	uint32_t uid_first;
 	uint32_t uid_last;
+	uint32_t page_timeout_ms;
 	struct conf_guest *guests;
 	size_t n_guests;
 	struct conf_device *devices;

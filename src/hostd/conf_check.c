@@ -72,6 +72,29 @@ int conf_check_mode(const char *value, uint32_t *modep, char *reason)
 	return 0;
 }
 
+int conf_check_ioctls(const char *value, enum conf_ioctls *ioctlsp, char *reason)
+{
+	static const struct {
+		const char *word;
+		enum conf_ioctls ioctls;
+	} words[] = {
+		{ "declared", CONF_IOCTLS_DECLARED },
+		{ "any", CONF_IOCTLS_ANY },
+		{ "on-demand", CONF_IOCTLS_ON_DEMAND },
+	};
+
+	*ioctlsp = CONF_IOCTLS_DEFAULT;
+	if (!value)
+		return 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(value, words[i].word) == 0) {
+			*ioctlsp = words[i].ioctls;
+			return 0;
+		}
+	}
+	return refuse(reason, "\"%s\" is no policy, write declared, any or on-demand", value);
+}
+
 bool conf_check_is_glob(const char *path)
 {
 	return strpbrk(path, "*?[") != NULL;

@@ -19,9 +19,12 @@ enum control_kind {
 	CONTROL_DEVICE_REMOVE, /* device `id` is gone */
 	CONTROL_DEVICE_END, /* all that were there at the start are told */
 	CONTROL_OPENED, /* answer to CONTROL_OPEN; error, or 0 with the descriptor */
+	CONTROL_MIRROR_STARTED, /* answer to CONTROL_MIRROR; error, or 0 with its socket */
 	/* session → supervisor */
 	CONTROL_OPEN, /* open device `id` with `flags`; answered by CONTROL_OPENED */
 	CONTROL_OPEN_CANCEL, /* interrupt the open with this tag, if it still runs */
+	CONTROL_MIRROR, /* start a mirror, named `tag` (1…, never used again) */
+	CONTROL_MIRROR_END, /* kill mirror `tag`, if it has not ended */
 	CONTROL_UP, /* a guest is connected and settled its HELLO */
 };
 
@@ -44,6 +47,8 @@ struct control_message {
 	uint32_t uid; /* user and group to become; 0 = stay (not root anyway) */
 	uint32_t max_handles; /* quota */
 	uint32_t log_level;
+	uint32_t max_call_pages; /* quota of memory for calls on demand */
+	uint32_t page_timeout_ms;
 	/* CONTROL_DEVICE_ADD */
 	uint32_t class, major, minor, mode;
 	char name[PROTO_NAME_MAX + 1]; /* the guest's name for the device; or START: the guest's own name */

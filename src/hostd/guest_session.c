@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hostd/guest.h"
+#include "hostd/guest_mirror.h"
 #include "hostd/launch.h"
 #include "hostd/supervisor.h"
 #include "proto/log.h"
@@ -88,6 +89,7 @@ static bool log_exit(const struct guest *guest, const siginfo_t *info)
 void guest_session_fini(struct guest_session *session)
 {
 	cut_off(session);
+	guest_mirror_end_all(session);
 	announce_fini(&session->announce);
 	sd_event_source_disable_unref(session->child);
 	sd_event_source_disable_unref(session->kill_timer);
@@ -119,6 +121,15 @@ static int on_news(sd_event_source *source, int fd, uint32_t revents, void *cont
 		guest->session.up = true;
 		log_info("guest \"%s\": connected", guest->name);
 		supervisor_status(guest->supervisor);
+	}
+	if ((events & BROKER_MIRROR) && guest->session.broker) {
+		int r = guest_mirror_serve(guest);
+
+		if (r < 0 && r != -EPIPE) {
+			log_error("guest \"%s\": answering about mirrors: %s; the session is ended",
+				  guest->name, strerror(-r));
+			guest_session_end(guest);
+		}
 	}
 	if (events & BROKER_VIOLATION) {
 		guest->session.violated = true;
@@ -164,6 +175,8 @@ static int send_start(struct guest *guest, int connection)
 		.uid = guest->session.uid,
 		.max_handles = guest->max_handles,
 		.log_level = log_level_get(),
+		.max_call_pages = guest->max_call_memory * (1048576 / PROTO_PAGE),
+		.page_timeout_ms = supervisor->conf->page_timeout_ms,
 	};
 
 	strncpy(start.name, guest->name, sizeof(start.name) - 1);
@@ -214,7 +227,7 @@ int guest_session_start(struct guest *guest, int connection)
 	sd_event_now(guest->supervisor->event, CLOCK_MONOTONIC, &session->started_us);
 	session->domid = guest->domid;
 	announce_init(&session->announce, guest->name);
-	r = supervisor_uid_choose(guest->supervisor, &session->uid);
+	r = supervisor_uids_choose(guest->supervisor, &session->uid, &session->mirror_uid);
 	if (r == 0)
 		r = launch_session(guest->name, &session->pid, &control);
 	if (r < 0) {

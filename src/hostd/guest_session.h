@@ -19,9 +19,20 @@
 
 struct guest;
 
+/* A mirror process of the session. Freed when it has ended, which may be later. */
+struct guest_mirror {
+	struct guest_mirror *next;
+	uint64_t id; /* the session's */
+	pid_t pid;
+	sd_event_source *child;
+	struct guest_session *session; /* NULL when that has ended */
+};
+
 struct guest_session {
 	pid_t pid; /* 0: none */
 	uint32_t uid;
+	uint32_t mirror_uid;
+	struct guest_mirror *mirrors;
 	uint32_t domid; /* CONTROL_VCHAN: whom it was started for */
 	bool up; /* a guest is connected */
 	bool ending; /* it was told to end */

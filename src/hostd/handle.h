@@ -17,6 +17,7 @@ struct handle {
 	int fd;
 	uint32_t device;
 	uint32_t class; /* PROTO_CLASS_… of the device */
+	uint32_t device_flags; /* PROTO_DEVICE_… of it */
 	uint32_t n_users; /* operations under way */
 	bool released; /* the guest has let go; no new operation finds it */
 	bool nonblock; /* O_NONBLOCK of the host's open file */

@@ -40,7 +40,7 @@ static void refuse_undeclared(struct session *session, const struct handle *hand
 		return;
 	if (log_limit_pass(&session->limit, session->guest))
 		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x is not in the layout table: ENOTTY "
-			    "(it needs a row in src/proto/layout_*.c)",
+			    "(ioctls = \"any\" in its device section of hostd.conf allows it)",
 			    session->guest, device ? device->name : "?", command);
 }
 
@@ -119,6 +119,13 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 
 	if (!handle) {
 		ioctl_answer(session, operation, NULL, -EBADF, NULL, NULL);
+		return lead_mine(&session->lead);
+	}
+	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command)) {
+		if (handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND))
+			return ioctl_on_demand(session, message, operation, handle);
+		refuse_undeclared(session, handle, request->command);
+		ioctl_answer(session, operation, handle, -ENOTTY, NULL, NULL);
 		return lead_mine(&session->lead);
 	}
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);

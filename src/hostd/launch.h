@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Starting a session process: this program again, with --session. No state. */
+/* Starting a process of a guest: this program again, with --session or --mirror. No
+ * state. */
 #ifndef PARADICE_HOSTD_LAUNCH_H
 #define PARADICE_HOSTD_LAUNCH_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
-/* The control socket's descriptor in the session. */
-#define LAUNCH_CONTROL_FD 3
+/* The socket's descriptor in the new process. */
+#define LAUNCH_SOCKET_FD 3
 
-/* Starts /proc/self/exe --session, under a name that tells `guest`, with one end
- * of a new control socket. It is killed when the calling thread (which must be
- * the main thread) ends. 0, *pidp, and *controlp, which the caller owns; or
+/* Starts /proc/self/exe under a name that tells `guest`, with one end of a new
+ * SOCK_SEQPACKET pair. It is killed when the calling thread (which must be the main
+ * thread) ends. 0, *pidp, and the other end in *socketp, which the caller owns; or
  * negative errno. */
-int launch_session(const char *guest, pid_t *pidp, int *controlp);
+int launch_session(const char *guest, pid_t *pidp, int *socketp);
+
+/* The same for a mirror, which becomes user `uid` (0: stays). */
+int launch_mirror(const char *guest, uint32_t uid, pid_t *pidp, int *socketp);
 
 #endif

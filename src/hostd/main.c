@@ -2,8 +2,8 @@
 /*
  * paradice-hostd: the daemon of the driver domain.
  *
- * One program, two processes: the supervisor, and with --session the session of
- * one guest, which the supervisor starts.
+ * One program, three processes: the supervisor, and those that it starts, with
+ * --session the session of one guest and with --mirror a mirror of it.
  */
 #include "config.h"
 
@@ -30,13 +30,15 @@
 
 const char *argp_program_version = "paradice-hostd " PACKAGE_VERSION;
 
-enum { OPTION_SESSION = 256, OPTION_CHECK };
+enum { OPTION_SESSION = 256, OPTION_MIRROR, OPTION_CHECK };
 
 struct arguments {
 	const char *conf_path;
 	bool foreground;
 	bool check;
 	bool session;
+	bool mirror;
+	uint32_t mirror_uid;
 	bool level_set;
 	enum log_level level;
 };
@@ -48,6 +50,7 @@ static const struct argp_option options[] = {
 	  "error, warning, info, debug or trace; goes before the file's", 0 },
 	{ "check-config", OPTION_CHECK, NULL, 0, "check the file and end", 0 },
 	{ "session", OPTION_SESSION, NULL, OPTION_HIDDEN, NULL, 0 },
+	{ "mirror", OPTION_MIRROR, "UID", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
 
@@ -73,6 +76,10 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_SESSION:
 		arguments->session = true;
+		return 0;
+	case OPTION_MIRROR:
+		arguments->mirror = true;
+		arguments->mirror_uid = strtoul(argument, NULL, 10);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -182,7 +189,12 @@ int main(int argc, char **argv)
 	if (arguments.session) {
 		log_init("session", arguments.level);
 		prctl(PR_SET_NAME, "paradice-sessio");
-		return session_main(LAUNCH_CONTROL_FD);
+		return session_main(LAUNCH_SOCKET_FD);
+	}
+	if (arguments.mirror) {
+		log_init("mirror", arguments.level);
+		prctl(PR_SET_NAME, "paradice-mirror");
+		return mirror_main(LAUNCH_SOCKET_FD, arguments.mirror_uid);
 	}
 	log_init("hostd", arguments.level);
 	arguments.conf_path = absolute(arguments.conf_path, path, sizeof(path));

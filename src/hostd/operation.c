@@ -114,6 +114,7 @@ void operation_handle_put(struct session *session, struct handle *handle)
 		return;
 	handle->n_users++; /* nobody else may take it for the last */
 	readiness_forget(session, handle);
+	mirror_forget(session, handle);
 	fd = handle_remove(&session->handles, handle);
 	channel_arm(session->channel, false);
 	lead_away(&session->lead, true);
@@ -333,6 +334,7 @@ static bool serve_open(struct session *session, struct workspace *workspace,
 		open_answer(session, operation, -EMFILE, 0);
 	} else {
 		operation->class = device->add.class;
+		operation->device_flags = device->add.flags;
 		if (control_send(session->control_fd, &control, -1) < 0)
 			session_end(session, "the supervisor is gone");
 	}
@@ -355,7 +357,9 @@ void operation_opened(struct session *session, uint64_t tag, int error, int fd)
 		return;
 	}
 	handle = handle_add(&session->handles, fd, operation->device, operation->class, operation->flags);
-	if (!handle)
+	if (handle)
+		handle->device_flags = operation->device_flags;
+	else
 		close(fd);
 	open_answer(session, operation, handle ? 0 : -EMFILE, handle ? handle->id : 0);
 }
@@ -390,7 +394,9 @@ bool operation_signal(struct session *session)
 		if (!operation->used || !operation->interrupted || operation->opcode == PROTO_OPEN)
 			continue;
 		any = true;
-		if (operation->running)
+		if (operation->mirror)
+			mirror_interrupt(operation->mirror);
+		else if (operation->running)
 			pthread_kill(operation->thread, OPERATION_SIGNAL);
 	}
 	return any;
@@ -410,6 +416,14 @@ bool operation_serve(struct session *session, struct workspace *workspace,
 {
 	if (message->header.opcode == PROTO_INTERRUPT) {
 		interrupt(session, message);
+		return true;
+	}
+	if (message->header.opcode == PROTO_MEM_READ_ANSWER) {
+		mirror_answered(session, message);
+		return lead_mine(&session->lead);
+	}
+	if (message->header.opcode == PROTO_PROCESS_END) {
+		mirror_end_process(session, ((const struct proto_process_end *)message->body)->process);
 		return true;
 	}
 	/* Closing needs no place among the operations: it must work when all are

@@ -15,6 +15,7 @@
 #include "proto/proto.h"
 
 struct handle;
+struct mirror;
 struct session;
 struct workspace;
 
@@ -26,8 +27,10 @@ struct operation {
 	uint64_t tag;
 	uint32_t device; /* OPEN */
 	uint32_t class; /* OPEN: of the device */
+	uint32_t device_flags; /* OPEN */
 	uint32_t flags; /* OPEN */
 	pthread_t thread;
+	struct mirror *mirror; /* it runs there, or NULL */
 };
 
 struct operation_table {

@@ -71,6 +71,21 @@ uint32_t policy_class(dev_t rdev, const char *subsystem, const char *kernel_name
 	return PROTO_CLASS_OTHER;
 }
 
+uint32_t policy_ioctls(enum conf_ioctls ioctls, uint32_t class)
+{
+	if (ioctls == CONF_IOCTLS_DEFAULT)
+		ioctls = class == PROTO_CLASS_OTHER || class == PROTO_CLASS_NETMAP ? CONF_IOCTLS_ANY :
+										     CONF_IOCTLS_DECLARED;
+	switch (ioctls) {
+	case CONF_IOCTLS_ANY:
+		return PROTO_DEVICE_IOCTL_ANY;
+	case CONF_IOCTLS_ON_DEMAND:
+		return PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND;
+	default:
+		return 0;
+	}
+}
+
 /* The last component of where a link of sysfs points to, in `buffer`, or NULL. */
 static const char *link_name(const char *path, char *buffer, size_t size)
 {
@@ -95,6 +110,7 @@ static void classify(struct policy_node *node)
 		 minor(node->rdev));
 	subsystem_name = link_name(path, subsystem, sizeof(subsystem));
 	node->class = policy_class(node->rdev, subsystem_name, device_name, &node->flags);
+	node->flags |= policy_ioctls(node->device->ioctls, node->class);
 }
 
 static void report(struct scan *scan, enum policy_oddity oddity, const char *path, int error)

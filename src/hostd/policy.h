@@ -61,4 +61,7 @@ const struct policy_node *policy_shadowed(const struct policy *policy, size_t in
 uint32_t policy_class(dev_t rdev, const char *subsystem, const char *kernel_name,
 		      uint32_t *flagsp);
 
+/* The PROTO_DEVICE_IOCTL_… bits of a device of this class. */
+uint32_t policy_ioctls(enum conf_ioctls ioctls, uint32_t class);
+
 #endif

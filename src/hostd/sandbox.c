@@ -55,9 +55,11 @@ static const int allowed_calls[] = {
 	SCMP_SYS(lseek),
 	/* rings, readiness, supervisor */
 	SCMP_SYS(epoll_wait), SCMP_SYS(io_uring_enter), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
+	SCMP_SYS(shutdown),
 	SCMP_SYS(timerfd_settime),
 	/* threads, signals, time */
 	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(madvise), SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
 	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(gettid),
 	SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(brk), SCMP_SYS(exit), SCMP_SYS(exit_group),
@@ -121,19 +123,16 @@ static int filter_load(void)
 }
 #endif
 
-int sandbox_enter(uint32_t uid, const char **whatp)
+int sandbox_drop(uint32_t uid, const char **whatp)
 {
 	int r;
-
-	/* One heap is enough: sessions allocate next to nothing. */
-	mallopt(M_ARENA_MAX, 1);
 
 	if (uid) {
 		*whatp = "an empty root directory";
 		r = root_empty();
 		if (r < 0)
 			return r;
-		*whatp = "becoming the session's user";
+		*whatp = "becoming another user";
 		r = user_become(uid);
 		if (r < 0)
 			return r;
@@ -142,8 +141,18 @@ int sandbox_enter(uint32_t uid, const char **whatp)
 	capng_clear(CAPNG_SELECT_CAPS);
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return -EPERM;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int sandbox_enter(uint32_t uid, const char **whatp)
+{
+	int r;
+
+	/* One heap is enough: sessions allocate next to nothing. */
+	mallopt(M_ARENA_MAX, 1);
+	r = sandbox_drop(uid, whatp);
+	if (r < 0)
+		return r;
 	*whatp = "the seccomp filter";
 	return filter_load();
 }

@@ -181,7 +181,8 @@ void session_push(struct session *session)
 	/* Who waits for room came first; older news must not follow newer. */
 	if (!session->backlog || !session->up || session->n_sending)
 		return;
-	session->backlog = !push_devices(session) || !push_ready(session) || !push_signals(session);
+	session->backlog = !mirror_push(session) || !push_devices(session) || !push_ready(session) ||
+			   !push_signals(session);
 	end.n_devices = session->n_devices_announced;
 	if (!session->backlog && session->devices_told && !session->end_announced) {
 		session->end_announced = push(session, PROTO_DEVICE_END, &end, NULL);
@@ -232,6 +233,9 @@ void session_control(struct session *session, const struct control_message *mess
 		break;
 	case CONTROL_OPENED:
 		operation_opened(session, message->tag, message->error, fd);
+		return;
+	case CONTROL_MIRROR_STARTED:
+		mirror_launched(session, message, fd);
 		return;
 	default:
 		break;
@@ -386,10 +390,11 @@ static int transport_make(struct session *session, const struct control_message 
 	return session->channel ? 0 : -ENOMEM;
 }
 
-/* Room for the quota's descriptors besides our own. */
+/* Room for the quota's descriptors besides our own; a mirror has three. */
 static void limits_set(uint32_t max_handles)
 {
-	struct rlimit limit = { max_handles + 64, max_handles + 64 };
+	rlim_t n = max_handles + 64 + 3 * MIRRORS_MAX;
+	struct rlimit limit = { n, n };
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_warning("session: RLIMIT_NOFILE %lu: %s", (unsigned long)limit.rlim_cur, strerror(errno));
@@ -418,6 +423,7 @@ static int session_prepare(struct session *session, const struct control_message
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)
 		return r;
+	mirror_table_init(&session->mirrors, start->max_call_pages, start->page_timeout_ms);
 	r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
 	if (r == 0)
 		r = lead_watch(&session->lead, session->channel->transport->event_fd);

@@ -17,6 +17,7 @@
 #include "hostd/control.h"
 #include "hostd/handle.h"
 #include "hostd/mapping.h"
+#include "hostd/mirror.h"
 #include "hostd/operation.h"
 #include "hostd/readiness.h"
 #include "proto/channel.h"
@@ -56,6 +57,7 @@ struct session {
 	struct operation_table operations;
 	struct mapping_table mappings;
 	struct readiness readiness;
+	struct mirror_table mirrors;
 	struct device *devices;
 	struct workspace *workspaces; /* free ones */
 	uint32_t n_devices_announced;

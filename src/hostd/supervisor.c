@@ -14,25 +14,30 @@
 #include "hostd/supervisor.h"
 #include "proto/log.h"
 
-int supervisor_uid_choose(const struct supervisor *supervisor, uint32_t *uidp)
+static bool uid_used(const struct supervisor *supervisor, uint32_t uid)
+{
+	for (size_t i = 0; i < supervisor->n_guests; i++) {
+		const struct guest *guest = supervisor->guests[i];
+
+		if (guest_busy(guest) && (guest->session.uid == uid || guest->session.mirror_uid == uid))
+			return true;
+	}
+	return false;
+}
+
+int supervisor_uids_choose(const struct supervisor *supervisor, uint32_t *sessionp, uint32_t *mirrorp)
 {
 	const struct conf *conf = supervisor->conf;
+	uint32_t *uids[] = { sessionp, mirrorp };
+	size_t n = 0;
 
-	*uidp = 0;
+	*sessionp = *mirrorp = 0;
 	if (!supervisor->change_user)
 		return 0;
-	for (uint64_t uid = conf->uid_first; uid <= conf->uid_last; uid++) {
-		bool used = false;
-
-		for (size_t i = 0; i < supervisor->n_guests && !used; i++)
-			used = guest_busy(supervisor->guests[i]) &&
-			       supervisor->guests[i]->session.uid == uid;
-		if (!used) {
-			*uidp = uid;
-			return 0;
-		}
-	}
-	return -EUSERS;
+	for (uint64_t uid = conf->uid_first; uid <= conf->uid_last && n < 2; uid++)
+		if (!uid_used(supervisor, uid))
+			*uids[n++] = uid;
+	return n == 2 ? 0 : -EUSERS;
 }
 
 void supervisor_status(const struct supervisor *supervisor)

@@ -39,8 +39,9 @@ struct supervisor {
  * SIGTERM, SIGINT, SIGHUP and SIGCHLD must be blocked in all threads. */
 int supervisor_run(struct conf *conf, const char *conf_path, bool level_fixed);
 
-/* For guests: a user that no session runs as (0: as this one). 0 or -EUSERS. */
-int supervisor_uid_choose(const struct supervisor *supervisor, uint32_t *uidp);
+/* For guests: two users that no session and no mirror runs as (0: as this one). 0 or
+ * -EUSERS. */
+int supervisor_uids_choose(const struct supervisor *supervisor, uint32_t *sessionp, uint32_t *mirrorp);
 
 /* For guests: nothing is left of a removed guest. Frees it. */
 void supervisor_guest_gone(struct supervisor *supervisor, struct guest *guest);

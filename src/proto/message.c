@@ -39,6 +39,10 @@
 #define FASYNC_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_fasync, name, kind)
 #define FASYNC_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_fasync_answer, name, kind)
 #define SIGNAL_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_signal, name, kind)
+#define PROCESS_END_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_process_end, name, kind)
+#define MEM_READ_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_mem_read, name, kind)
+#define MEM_WRITE_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_mem_write, name, kind)
+#define MEM_READ_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_mem_read_answer, name, kind)
 #define OPEN_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_open_answer, name, kind)
 #define RELEASE_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_release_answer, name, kind)
 #define READ_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_read_answer, name, kind)
@@ -114,11 +118,16 @@ static uint64_t field_get(const struct proto_field *field, const void *body)
 	}
 }
 
+bool proto_tagged(uint16_t opcode)
+{
+	opcode &= ~PROTO_ANSWER;
+	return (opcode & 0xfff0) == 0x10 || opcode == PROTO_MEM_READ;
+}
+
 int proto_header_check(const struct proto_header *header, enum proto_from from,
 		       uint32_t max_message, struct proto_fault *fault)
 {
 	const struct proto_desc *desc = proto_desc_find(header->opcode);
-	bool request;
 
 	if (!desc)
 		return proto_fault_set(fault, "opcode 0x%x is unknown", header->opcode);
@@ -136,9 +145,7 @@ int proto_header_check(const struct proto_header *header, enum proto_from from,
 	if (desc->payload == PROTO_PAYLOAD_NONE && header->length != sizeof(*header) + desc->body_size)
 		return proto_fault_set(fault, "%s: header.length %u, but it has no payload", desc->name,
 				       header->length);
-	/* Requests, 0x10 to 0x1f, and their answers have a tag. */
-	request = (header->opcode & 0x7ff0) == 0x10;
-	if (!request && header->tag)
+	if (!proto_tagged(header->opcode) && header->tag)
 		return proto_fault_set(fault, "%s: header.tag is not zero", desc->name);
 	return 0;
 }
@@ -167,19 +174,35 @@ bool proto_name_valid(const char *name, size_t length)
 const struct proto_range *proto_ranges(const struct proto_message *message, uint32_t *np,
 				       const uint8_t **bytesp)
 {
-	const struct proto_ioctl_answer *answer = message->body;
-	const struct proto_ioctl *request = message->body;
-	uint32_t n = message->desc->opcode == PROTO_IOCTL ? request->n_ranges : answer->n_ranges;
+	const union {
+		struct proto_ioctl ioctl;
+		struct proto_ioctl_answer ioctl_answer;
+		struct proto_mem_read_answer mem_read_answer;
+		struct proto_mem_write mem_write;
+	} *body = message->body;
 
-	*np = n;
-	*bytesp = message->payload + n * sizeof(struct proto_range);
+	switch (message->desc->opcode) {
+	case PROTO_IOCTL:
+		*np = body->ioctl.n_ranges;
+		break;
+	case PROTO_IOCTL_ANSWER:
+		*np = body->ioctl_answer.n_ranges;
+		break;
+	case PROTO_MEM_READ_ANSWER:
+		*np = body->mem_read_answer.n_ranges;
+		break;
+	default:
+		*np = body->mem_write.n_ranges;
+		break;
+	}
+	*bytesp = message->payload + *np * sizeof(struct proto_range);
 	return (const struct proto_range *)message->payload;
 }
 
 static int ranges_check(const struct proto_message *message, struct proto_fault *fault)
 {
 	const char *name = message->desc->name;
-	uint32_t carries = message->desc->opcode == PROTO_IOCTL ? PROTO_RANGE_IN : PROTO_RANGE_OUT;
+	uint32_t carries = message->desc->from == PROTO_FROM_GUEST ? PROTO_RANGE_IN : PROTO_RANGE_OUT;
 	const struct proto_range *ranges;
 	const uint8_t *bytes;
 	uint64_t total;

@@ -30,7 +30,7 @@
  * CUSE splits a transfer, linux/fs/fuse/cuse.c) and room for body and ranges. */
 #define PROTO_DATA_MAX (128u * 1024)
 #define PROTO_MESSAGE_MAX (PROTO_DATA_MAX + 4096u)
-#define PROTO_MESSAGE_MIN 4096u /* a peer that announces less is refused */
+#define PROTO_MESSAGE_MIN 8192u /* a peer that announces less is refused */
 #define PROTO_IN_FLIGHT_MAX 100u /* the paper's cap, section 5.1 */
 #define PROTO_NAME_MAX 200u
 #define PROTO_RANGES_MAX 64u
@@ -66,7 +66,7 @@ enum proto_kind {
 	F(uint32_t, length, DEC, "bytes of the whole message, this header included") \
 	F(uint16_t, opcode, HEX, "which message this is")                            \
 	F(uint16_t, pad, PAD, "zero")                                                \
-	F(uint64_t, tag, DEC, "chosen by the guest for a request, repeated in its answer; else zero")
+	F(uint64_t, tag, DEC, "chosen by who sends a request, repeated in its answer; else zero")
 
 #define PROTO_HELLO_FIELDS(F)                                                            \
 	F(uint64_t, magic, HEX, "PARADICE in ASCII")                                     \
@@ -136,6 +136,7 @@ enum proto_kind {
 	F(uint32_t, command, HEX, "the ioctl command")                                   \
 	F(uint32_t, flags, HEX, "PROTO_IOCTL_… bits")                                    \
 	F(uint64_t, argument, HEX, "the third argument as the program gave it")          \
+	F(uint64_t, process, DEC, "number of the calling process, chosen by the guest; 0: not told") \
 	F(uint32_t, n_ranges, DEC, "ranges of the caller's memory in the payload")       \
 	F(uint32_t, pad, PAD, "zero")
 
@@ -205,10 +206,29 @@ enum proto_kind {
 	F(uint32_t, band, DEC, "POLL_IN, POLL_OUT, … as the driver gave it (siginfo)")   \
 	F(uint32_t, pad, PAD, "zero")
 
+#define PROTO_PROCESS_END_FIELDS(F)                                                      \
+	F(uint64_t, process, DEC, "a calling process that has ended; its number is not used again")
+
+#define PROTO_MEM_READ_FIELDS(F)                                                         \
+	F(uint64_t, call, DEC, "tag of the IOCTL for which the driver needs the memory") \
+	F(uint64_t, address, HEX, "first page of the caller's memory, on a page border") \
+	F(uint32_t, n_pages, DEC, "pages wanted; the first is needed, the others may be soon") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_MEM_READ_ANSWER_FIELDS(F)                                                  \
+	F(int64_t, result, RESULT, "0, or -EFAULT if the first page is not the caller's to read") \
+	F(uint32_t, n_ranges, DEC, "runs of pages, from the first wanted on")            \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_MEM_WRITE_FIELDS(F)                                                        \
+	F(uint64_t, call, DEC, "tag of the IOCTL whose driver wrote the memory")         \
+	F(uint32_t, n_ranges, DEC, "ranges of the caller's memory to write")             \
+	F(uint32_t, pad, PAD, "zero")
+
 /* An answer has its request's opcode with this bit. */
 #define PROTO_ANSWER 0x8000
 
-/* M(NAME, name, opcode, from, payload, meaning). 0x30–0x3f are kept for driver memory
+/* M(NAME, name, opcode, from, payload, meaning). 0x30–0x3f are driver memory
  * operations. */
 #define PROTO_MESSAGES(M)                                                                \
 	M(HELLO, hello, 0x0001, BOTH, NONE, "first message of either side")              \
@@ -227,7 +247,10 @@ enum proto_kind {
 	M(FASYNC, fasync, 0x0019, GUEST, NONE, "fcntl(2) with O_ASYNC")                  \
 	M(INTERRUPT, interrupt, 0x0020, GUEST, NONE, "the program got a signal; not answered") \
 	M(READY, ready, 0x0021, HOST, NONE, "a handle's readiness changed; not answered") \
-	M(SIGNAL, signal, 0x0022, HOST, NONE, "the driver sends SIGIO; not answered")    \
+	M(PROCESS_END, process_end, 0x0022, GUEST, NONE, "a calling process has ended; not answered") \
+	M(SIGNAL, signal, 0x0023, HOST, NONE, "the driver sends SIGIO; not answered")    \
+	M(MEM_READ, mem_read, 0x0030, HOST, NONE, "a driver needs pages of a caller's memory") \
+	M(MEM_WRITE, mem_write, 0x0031, HOST, RANGES, "a driver wrote a caller's memory; not answered") \
 	M(OPEN_ANSWER, open_answer, 0x8010, HOST, NONE, "answer to OPEN")                \
 	M(RELEASE_ANSWER, release_answer, 0x8011, HOST, NONE, "answer to RELEASE")       \
 	M(READ_ANSWER, read_answer, 0x8012, HOST, DATA, "answer to READ")                \
@@ -237,7 +260,8 @@ enum proto_kind {
 	M(MMAP_ANSWER, mmap_answer, 0x8016, HOST, DATA, "answer to MMAP")                \
 	M(MUNMAP_ANSWER, munmap_answer, 0x8017, HOST, NONE, "answer to MUNMAP")          \
 	M(LSEEK_ANSWER, lseek_answer, 0x8018, HOST, NONE, "answer to LSEEK")             \
-	M(FASYNC_ANSWER, fasync_answer, 0x8019, HOST, NONE, "answer to FASYNC")
+	M(FASYNC_ANSWER, fasync_answer, 0x8019, HOST, NONE, "answer to FASYNC")          \
+	M(MEM_READ_ANSWER, mem_read_answer, 0x8030, GUEST, RANGES, "answer to MEM_READ, whose tag the host chose")
 
 #define PROTO_STRUCT_FIELD(type, name, kind, meaning) type name;
 struct proto_header {
@@ -265,11 +289,19 @@ struct proto_range {
 #define PROTO_RANGE_IN 1u /* the driver reads it: bytes are in the request */
 #define PROTO_RANGE_OUT 2u /* the driver writes it: bytes are in the answer */
 
+/* On demand, memory goes in whole pages: in an IOCTL those that the driver is
+ * likely to need, with PROTO_RANGE_OUT if the caller may write them. */
+#define PROTO_PAGE 4096u
+#define PROTO_MEM_PAGES_MAX 32u /* that one message carries */
+
 /* PROTO_DEVICE_ADD.flags */
 #define PROTO_DEVICE_FORWARD_POLL 1u /* poll has side effects: ask the host each time */
+#define PROTO_DEVICE_IOCTL_ANY 2u /* commands without a row are served on demand */
+#define PROTO_DEVICE_IOCTL_ON_DEMAND 4u /* all commands with a pointer are served on demand */
 
 /* PROTO_IOCTL.flags */
 #define PROTO_IOCTL_COMPAT 1u /* the caller is a 32-bit program */
+#define PROTO_IOCTL_ON_DEMAND 2u /* ranges are pages; the driver gets the program's pointers */
 
 /* PROTO_MMAP.flags */
 #define PROTO_MMAP_READ 1u
@@ -334,6 +366,10 @@ struct proto_fault {
  * with it. */
 int proto_fault_set(struct proto_fault *fault, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* True for requests that are answered, of either side, and their answers: only they
+ * have a tag. */
+bool proto_tagged(uint16_t opcode);
 
 /* The table's row for an opcode, or NULL. */
 const struct proto_desc *proto_desc_find(uint16_t opcode);

@@ -146,7 +146,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 
 	if (now.n_requests == MAX_REQUESTS)
 		fuzz_exit(0);
-	if (opcode != PROTO_INTERRUPT)
+	if (proto_tagged(opcode) && !(opcode & PROTO_ANSWER))
 		now.requests[now.n_requests++] = request;
 	mine = operation_serve(session, workspace, message);
 	if (mine != lead_mine(&session->lead))

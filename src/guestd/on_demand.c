@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ioctls on demand; see on_demand.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/ioctl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guestd/on_demand.h"
+
+#define ARGUMENT_PAGES 4u /* at most, of the argument itself */
+#define SEARCH_SIZE 512u /* of the argument, for pointers to what was touched */
+#define BEHIND_MAX 16u /* pages that belong to one pointer */
+#define RANGES_SIZE (PROTO_MEM_PAGES_MAX * sizeof(struct proto_range))
+
+/* What the host wants and has not been told. */
+struct on_demand_want {
+	struct on_demand_want *next;
+	uint64_t tag;
+	struct proto_mem_read body;
+};
+
+/* Pages of one program, and their bytes. The ranges are put right before the bytes,
+ * so that both go out in one piece. */
+struct gathering {
+	struct process *process;
+	pid_t pid;
+	uint32_t n, most;
+	uint64_t addresses[PROTO_MEM_PAGES_MAX];
+	struct proto_range ranges[PROTO_MEM_PAGES_MAX];
+	uint32_t n_ranges;
+};
+
+static __thread uint8_t *pages_buffer;
+
+/* The calling thread's buffer: room for the ranges, then for the pages. */
+static uint8_t *buffer_get(void)
+{
+	if (!pages_buffer)
+		pages_buffer = malloc(RANGES_SIZE + PROTO_MEM_PAGES_MAX * PROTO_PAGE);
+	return pages_buffer;
+}
+
+static uint64_t page_of(uint64_t address)
+{
+	return address & ~(uint64_t)(PROTO_PAGE - 1);
+}
+
+static void gathering_init(struct gathering *g, const struct guest *guest, struct process *process, pid_t pid)
+{
+	g->process = process;
+	g->pid = pid;
+	g->n = g->n_ranges = 0;
+	g->most = (guest->channel->max_message - 512) / (PROTO_PAGE + sizeof(struct proto_range));
+	if (g->most > PROTO_MEM_PAGES_MAX)
+		g->most = PROTO_MEM_PAGES_MAX;
+}
+
+static void page_add(struct gathering *g, uint64_t address)
+{
+	address = page_of(address);
+	if (g->n == g->most)
+		return;
+	for (uint32_t i = 0; i < g->n; i++)
+		if (g->addresses[i] == address)
+			return;
+	g->addresses[g->n++] = address;
+}
+
+/* Reads pages from number `first` on; those that are not there are left out. */
+static void pages_read(struct gathering *g, uint32_t first, uint8_t *bytes)
+{
+	while (first < g->n) {
+		uint32_t got = memory_read_pages(g->pid, g->addresses + first, g->n - first,
+						 bytes + first * PROTO_PAGE);
+
+		first += got;
+		if (first == g->n)
+			break;
+		memmove(g->addresses + first, g->addresses + first + 1,
+			(g->n - first - 1) * sizeof(g->addresses[0]));
+		g->n--;
+	}
+}
+
+/* Joins pages that follow each other and have the same rights. */
+static void ranges_make(struct gathering *g)
+{
+	for (uint32_t i = 0; i < g->n; i++) {
+		struct proto_range *last = &g->ranges[g->n_ranges - 1];
+		uint64_t address = g->addresses[i];
+		uint32_t direction = PROTO_RANGE_IN |
+				     (process_may_write(g->process, address) ? PROTO_RANGE_OUT : 0);
+
+		if (g->n_ranges && last->address + last->length == address && last->direction == direction)
+			last->length += PROTO_PAGE;
+		else
+			g->ranges[g->n_ranges++] = (struct proto_range){ address, PROTO_PAGE, direction };
+	}
+}
+
+/* The payload: ranges and bytes in one piece. */
+static const void *payload_make(struct gathering *g, uint8_t *buffer, uint32_t *sizep)
+{
+	size_t size = g->n_ranges * sizeof(g->ranges[0]);
+
+	memcpy(buffer + RANGES_SIZE - size, g->ranges, size);
+	*sizep = size + g->n * PROTO_PAGE;
+	return buffer + RANGES_SIZE - size;
+}
+
+/* ---- with the request ---- */
+
+/* Bytes at the argument that the command's number tells of. */
+static uint32_t argument_size(uint32_t command)
+{
+	return _IOC_SIZE(command) ? _IOC_SIZE(command) : 1;
+}
+
+static uint64_t pointer_at(const uint8_t *bytes, bool compat)
+{
+	uint64_t pointer = 0;
+
+	memcpy(&pointer, bytes, compat ? 4 : 8);
+	return pointer;
+}
+
+/* Where the argument's byte at `offset` is among the pages that were read, with 8
+ * bytes of the same page, or NULL. */
+static const uint8_t *argument_at(const struct gathering *g, uint64_t argument, uint32_t offset,
+				  const uint8_t *bytes)
+{
+	uint64_t at = argument + offset;
+
+	for (uint32_t i = 0; i < g->n; i++)
+		if (g->addresses[i] == page_of(at) && at % PROTO_PAGE <= PROTO_PAGE - 8)
+			return bytes + i * PROTO_PAGE + at % PROTO_PAGE;
+	return NULL;
+}
+
+/* What the command touched before. True if that adds pages. */
+static bool recall(struct gathering *g, const struct call *call, const uint8_t *bytes)
+{
+	const struct process_command *known = process_recall(g->process, call->body.ioctl.command);
+	bool compat = call->body.ioctl.flags & PROTO_IOCTL_COMPAT;
+	uint32_t n_read = g->n;
+
+	for (uint32_t i = 0; known && i < known->n_items; i++) {
+		const struct process_item *item = &known->items[i];
+		const uint8_t *at;
+
+		if (item->offset == PROCESS_ABSOLUTE) {
+			page_add(g, item->page);
+			continue;
+		}
+		at = argument_at(g, call->body.ioctl.argument, item->offset, bytes);
+		if (at && pointer_at(at, compat) >= PROTO_PAGE)
+			page_add(g, pointer_at(at, compat) + item->behind * (uint64_t)PROTO_PAGE);
+	}
+	return g->n > n_read;
+}
+
+/* Reads pages from number `first` on, away from the lock. False if the process has
+ * ended meanwhile. */
+static bool pages_read_away(struct guest *guest, struct gathering *g, uint32_t first, uint64_t process,
+			    uint8_t *bytes)
+{
+	lead_away(&guest->lead, true);
+	pages_read(g, first, bytes);
+	lead_back(&guest->lead);
+	g->process = process_find(guest, process);
+	return g->process;
+}
+
+int on_demand_gather(struct call *call, const void **datap, uint32_t *sizep)
+{
+	struct guest *guest = call->guest;
+	struct proto_ioctl *body = &call->body.ioctl;
+	uint8_t *buffer = buffer_get(), *bytes;
+	uint32_t size = argument_size(body->command), n;
+	struct gathering g;
+	struct process *process = process_of(guest, call->pid);
+
+	if (!buffer)
+		return -ENOMEM;
+	body->flags |= PROTO_IOCTL_ON_DEMAND;
+	if (!process || !guest->channel)
+		return 0; /* the host asks; then it turns out that nothing is there */
+	body->process = process->id;
+	bytes = buffer + RANGES_SIZE;
+	gathering_init(&g, guest, process, call->pid);
+	for (uint32_t i = 0; i < ARGUMENT_PAGES && page_of(body->argument) + i * PROTO_PAGE < body->argument + size; i++)
+		page_add(&g, body->argument + i * PROTO_PAGE);
+	if (!pages_read_away(guest, &g, 0, body->process, bytes))
+		return 0;
+	n = g.n;
+	if (recall(&g, call, bytes) && !pages_read_away(guest, &g, n, body->process, bytes))
+		return 0;
+	ranges_make(&g);
+	body->n_ranges = g.n_ranges;
+	*datap = payload_make(&g, buffer, sizep);
+	return 0;
+}
+
+/* ---- what the host wants ---- */
+
+/* The argument of a command, for the search for pointers in it. */
+struct argument {
+	uint8_t bytes[SEARCH_SIZE];
+	ssize_t n;
+};
+
+/* May block. */
+static void argument_read(struct argument *argument, pid_t pid, const struct proto_ioctl *body)
+{
+	uint32_t size = argument_size(body->command);
+
+	if (size == 1 || size > SEARCH_SIZE)
+		size = SEARCH_SIZE;
+	argument->n = memory_read(pid, body->argument, argument->bytes, size);
+}
+
+/* Remembers what the driver touched: by the pointer in the argument that leads to
+ * it, if there is one, so that it is found again in another place. */
+static void learn(struct process *process, const struct proto_ioctl *body, const struct argument *argument,
+		  uint64_t page)
+{
+	struct process_item item = { .page = page, .offset = PROCESS_ABSOLUTE };
+	ssize_t width = body->flags & PROTO_IOCTL_COMPAT ? 4 : 8;
+
+	for (ssize_t at = 0; at + width <= argument->n; at += width) {
+		uint64_t pointed = page_of(pointer_at(argument->bytes + at, width == 4));
+
+		if (pointed < PROTO_PAGE || page < pointed || (page - pointed) / PROTO_PAGE > BEHIND_MAX)
+			continue;
+		item = (struct process_item){ .offset = at, .behind = (page - pointed) / PROTO_PAGE };
+		break;
+	}
+	process_learn(process, body->command, &item);
+}
+
+int on_demand_wanted(struct guest *guest, const struct proto_message *message)
+{
+	const struct proto_mem_read *body = message->body;
+	struct on_demand_want *want, **at = &guest->wants;
+
+	if (body->address % PROTO_PAGE || body->n_pages < 1 || body->n_pages > PROTO_MEM_PAGES_MAX)
+		return proto_fault_set(&guest->channel->fault, "MEM_READ: address 0x%llx, n_pages %u",
+				       (unsigned long long)body->address, body->n_pages);
+	want = malloc(sizeof(*want));
+	/* Unanswered, the host gives it up in time. */
+	if (!want)
+		return 0;
+	*want = (struct on_demand_want){ .tag = message->header.tag, .body = *body };
+	while (*at)
+		at = &(*at)->next;
+	*at = want;
+	return 0;
+}
+
+/* Reads the pages that one request names. */
+static void want_gather(struct guest *guest, const struct on_demand_want *want, struct gathering *g,
+			uint8_t *bytes)
+{
+	struct call *call = call_on_demand(guest, want->body.call);
+	struct process *process = call ? process_find(guest, call->body.ioctl.process) : NULL;
+	struct proto_ioctl body;
+	struct argument argument;
+	uint32_t n;
+
+	if (!process)
+		return;
+	body = call->body.ioctl;
+	gathering_init(g, guest, process, call->pid);
+	n = want->body.n_pages < g->most ? want->body.n_pages : g->most;
+	for (uint32_t i = 0; i < n; i++)
+		g->addresses[i] = want->body.address + i * PROTO_PAGE;
+	lead_away(&guest->lead, true);
+	g->n = memory_read_pages(g->pid, g->addresses, n, bytes);
+	argument_read(&argument, g->pid, &body);
+	lead_back(&guest->lead);
+	g->process = process_find(guest, body.process);
+	if (!g->process)
+		g->n = 0;
+	ranges_make(g);
+	if (g->n)
+		learn(g->process, &body, &argument, g->addresses[0]);
+}
+
+/* True if the request is done with. */
+static bool want_serve(struct guest *guest, const struct on_demand_want *want)
+{
+	struct proto_mem_read_answer answer = { .result = -EFAULT };
+	uint32_t connection = guest->connection;
+	uint8_t *buffer = buffer_get();
+	struct gathering g = { 0 };
+	struct iovec payload = { 0 };
+	uint32_t size = 0;
+	int r;
+
+	if (buffer)
+		want_gather(guest, want, &g, buffer + RANGES_SIZE);
+	if (!guest->channel || guest->connection != connection)
+		return true;
+	if (g.n) {
+		answer.result = 0;
+		answer.n_ranges = g.n_ranges;
+		payload.iov_base = (void *)payload_make(&g, buffer, &size);
+		payload.iov_len = size;
+	}
+	r = channel_send(guest->channel, PROTO_MEM_READ_ANSWER, want->tag, &answer, &payload, 1);
+	return r != -EAGAIN;
+}
+
+void on_demand_flush(struct guest *guest)
+{
+	while (guest->wants && guest->channel) {
+		struct on_demand_want *want = guest->wants;
+
+		guest->wants = want->next;
+		if (!want_serve(guest, want)) {
+			want->next = guest->wants;
+			guest->wants = want;
+			return;
+		}
+		free(want);
+		if (guest->channel)
+			channel_flush(guest->channel);
+		if (!lead_mine(&guest->lead))
+			return;
+	}
+}
+
+void on_demand_forget(struct guest *guest)
+{
+	struct on_demand_want *want;
+
+	while ((want = guest->wants)) {
+		guest->wants = want->next;
+		free(want);
+	}
+}
+
+/* ---- what drivers wrote ---- */
+
+int on_demand_write(struct guest *guest, pid_t pid, const struct proto_message *message)
+{
+	const struct proto_range *ranges;
+	const uint8_t *bytes;
+	uint32_t n;
+	int r;
+
+	ranges = proto_ranges(message, &n, &bytes);
+	if (!n)
+		return 0;
+	lead_away(&guest->lead, true);
+	r = memory_write_ranges(pid, ranges, n, bytes);
+	lead_back(&guest->lead);
+	return r;
+}
+
+int on_demand_written(struct guest *guest, const struct proto_message *message)
+{
+	const struct proto_mem_write *body = message->body;
+	struct call *call = call_on_demand(guest, body->call);
+
+	if (!call)
+		return proto_fault_set(&guest->channel->fault, "MEM_WRITE: tag %llu is no ioctl on demand",
+				       (unsigned long long)body->call);
+	if (on_demand_write(guest, call->pid, message) < 0) {
+		call = guest->channel ? call_on_demand(guest, body->call) : NULL;
+		if (call)
+			call->write_failed = true;
+	}
+	return 0;
+}

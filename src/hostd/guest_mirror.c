@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mirror processes of a session: started and killed when the session asks, and
+ * killed when it ends. Supervisor's main thread only.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hostd/guest.h"
+#include "hostd/guest_mirror.h"
+#include "hostd/launch.h"
+#include "hostd/mirror.h"
+#include "hostd/supervisor.h"
+#include "proto/log.h"
+
+#define PATIENCE_SECONDS 5 /* of the session with a mirror: one that takes longer is ended */
+
+static void mirror_unlink(struct guest_mirror *mirror)
+{
+	struct guest_mirror **at;
+
+	if (!mirror->session)
+		return;
+	for (at = &mirror->session->mirrors; *at != mirror; at = &(*at)->next)
+		;
+	*at = mirror->next;
+	mirror->session = NULL;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *info, void *context)
+{
+	struct guest_mirror *mirror = context;
+
+	/* SIGKILL is ours; anything else is worth a look. */
+	if (info->si_code != CLD_EXITED && info->si_status != SIGKILL)
+		log_error("mirror %d was ended by signal %d (%s)%s", (int)mirror->pid, info->si_status,
+			  strsignal(info->si_status),
+			  info->si_status == SIGSYS ? ": it made a forbidden system call" : "");
+	mirror_unlink(mirror);
+	sd_event_source_disable_unref(mirror->child);
+	free(mirror);
+	return 0;
+}
+
+/* 0 and the session's end of the new process's socket, or negative errno. */
+static int mirror_start(struct guest *guest, uint64_t id, int *socketp)
+{
+	struct guest_session *session = &guest->session;
+	static const struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
+	struct guest_mirror *mirror, *other;
+	unsigned int n = 0;
+	int r;
+
+	for (other = session->mirrors; other; other = other->next)
+		if (other->id == id || ++n >= 2 * MIRRORS_MAX)
+			return -EUSERS;
+	mirror = calloc(1, sizeof(*mirror));
+	if (!mirror)
+		return -ENOMEM;
+	r = launch_mirror(guest->name, session->mirror_uid, &mirror->pid, socketp);
+	if (r < 0) {
+		free(mirror);
+		return r;
+	}
+	mirror->id = id;
+	setsockopt(*socketp, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(*socketp, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	r = sd_event_add_child(guest->supervisor->event, &mirror->child, mirror->pid, WEXITED, on_child, mirror);
+	if (r < 0) {
+		kill(mirror->pid, SIGKILL);
+		waitpid(mirror->pid, NULL, 0);
+		close(*socketp);
+		free(mirror);
+		return r;
+	}
+	mirror->session = session;
+	mirror->next = session->mirrors;
+	session->mirrors = mirror;
+	return 0;
+}
+
+static int mirror_serve(struct guest *guest, uint64_t id)
+{
+	struct control_message answer = { .kind = CONTROL_MIRROR_STARTED, .tag = id };
+	int socket = -1, r;
+
+	r = mirror_start(guest, id, &socket);
+	if (r < 0) {
+		answer.error = -r;
+		log_error("guest \"%s\": starting a mirror: %s", guest->name, strerror(-r));
+	}
+	r = broker_send(guest->session.broker, &answer, socket);
+	if (socket >= 0)
+		close(socket);
+	return r;
+}
+
+static void mirror_kill(struct guest_session *session, uint64_t id)
+{
+	for (struct guest_mirror *mirror = session->mirrors; mirror; mirror = mirror->next)
+		if (mirror->id == id)
+			kill(mirror->pid, SIGKILL);
+}
+
+int guest_mirror_serve(struct guest *guest)
+{
+	struct control_message request;
+	int r = 0;
+
+	while (r == 0 && broker_request(guest->session.broker, &request)) {
+		if (request.kind == CONTROL_MIRROR)
+			r = mirror_serve(guest, request.tag);
+		else
+			mirror_kill(&guest->session, request.tag);
+	}
+	return r;
+}
+
+void guest_mirror_end_all(struct guest_session *session)
+{
+	while (session->mirrors) {
+		kill(session->mirrors->pid, SIGKILL);
+		mirror_unlink(session->mirrors);
+	}
+}

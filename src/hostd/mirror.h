@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mirrors, as the session sees them: processes in whose address space drivers meet
+ * the pointers of guest programs (mirror_core.h is what runs in them).
+ *
+ * Each mirror serves the calls of one guest process, one at a time, so that a
+ * program that had its mirror taken over reaches no other program's memory.
+ * mirror_take() finds or starts one; the supervisor makes the process. While a call
+ * runs, the pages that the driver touches come by userfaultfd to the readiness
+ * thread, which asks the guest for them (mirror_memory.c). When the call ends its
+ * pages are gone from the mirror.
+ *
+ * Covered by the session's lock, but for what is marked otherwise. A mirror is
+ * freed by the readiness thread, when it is dead, nobody uses it and its polls are
+ * taken back.
+ */
+#ifndef PARADICE_HOSTD_MIRROR_H
+#define PARADICE_HOSTD_MIRROR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hostd/mirror_core.h"
+#include "proto/proto.h"
+
+#define MIRROR_HELLO_FDS 2 /* userfaultfd, shared memory; with the region's base */
+#define MIRRORS_MAX PROTO_IN_FLIGHT_MAX /* of one session */
+#define MIRROR_FILES_MAX 32u /* devices open in one mirror */
+#define MIRROR_WANTED_MAX 8u /* faults of one mirror that wait for the guest */
+
+struct control_message;
+struct handle;
+struct operation;
+struct session;
+
+/* A page of the caller that is in the mirror during a call. */
+struct mirror_page {
+	uint64_t address;
+	const uint8_t *snapshot; /* as the guest sent it */
+	bool writable; /* by the caller, so by the driver */
+	bool owned; /* the snapshot is to be freed */
+};
+
+/* A fault that waits for the guest's answer. */
+struct mirror_wanted {
+	uint64_t tag; /* of MEM_READ */
+	uint64_t address;
+	uint64_t since_ns;
+	uint32_t n_pages; /* asked for */
+	uint32_t others; /* bit n: the driver needs page n too */
+	bool sent; /* else the ring was full */
+};
+
+/* Pages that the driver must not have, until the call ends. */
+struct mirror_refused {
+	struct mirror_refused *next;
+	uint64_t address;
+};
+
+enum mirror_state { MIRROR_STARTING, MIRROR_IDLE, MIRROR_BUSY, MIRROR_DEAD };
+
+struct mirror {
+	struct mirror *next;
+	uint64_t id; /* in the session's talk with the supervisor */
+	uint64_t process; /* the guest's number of the process that it serves */
+	enum mirror_state state; /* read without the lock by whoever waits for it */
+	uint32_t n_users; /* threads that work with it */
+	int error; /* of the start, positive errno */
+	int socket; /* to its service thread */
+	int watcher; /* its userfaultfd */
+	struct mirror_shared *shared;
+	const uint8_t *untrusted_window;
+	uint32_t serial; /* of the last job */
+	uint32_t n_armed; /* polls that the kernel holds */
+	bool watched; /* its descriptors are, or were, polled */
+	bool removing; /* and are being taken back */
+	pthread_mutex_t service_lock; /* one request at a time; not under it: the session's */
+	struct {
+		uint64_t handle;
+		int fd; /* there */
+	} files[MIRROR_FILES_MAX];
+	uint32_t n_files;
+	uint64_t n_supplied; /* pages in its whole life */
+	/* The call under way. */
+	struct operation *operation;
+	uint64_t tag;
+	struct mirror_page *pages;
+	uint32_t n_pages;
+	uint32_t max_pages;
+	struct mirror_wanted wanted[MIRROR_WANTED_MAX];
+	uint32_t n_wanted;
+	struct mirror_refused *refused;
+	bool withheld; /* a page did not come in time: no other is waited for */
+	uint64_t ahead_address; /* a fault here goes on with a sequence */
+	uint32_t ahead_pages; /* how many to ask for then */
+};
+
+struct mirror_table {
+	struct mirror *mirrors;
+	uint32_t n_mirrors;
+	uint64_t last_id;
+	uint64_t last_tag; /* of MEM_READ */
+	uint64_t n_pages; /* snapshots of all calls under way */
+	uint64_t max_pages; /* quota */
+	uint32_t wait_ms; /* how long a driver may wait for a page */
+	bool expected; /* some fault waits for the guest */
+	pthread_cond_t changed; /* a mirror started, died or became idle */
+};
+
+void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms);
+
+/* ---- mirror.c: life ---- */
+
+/* A mirror of `process` that is the caller's until mirror_give(); starts one if
+ * need be. Gives the lock up. 0, or the negative errno for the program (logged). */
+int mirror_take(struct session *session, uint64_t process, struct mirror **mirrorp);
+void mirror_give(struct session *session, struct mirror *mirror);
+
+/* The supervisor's answer: the socket of a new process, or -1 and an errno. */
+void mirror_launched(struct session *session, const struct control_message *message, int fd);
+
+/* Ends a mirror: it crashed, broke the rules, or is not needed any more. */
+void mirror_end(struct session *session, struct mirror *mirror);
+/* A process of the guest has ended: so do its mirrors. */
+void mirror_end_process(struct session *session, uint64_t process);
+
+/* The device's number in the mirror. Gives the lock up when it must be sent there.
+ * 0 and *fdp, or negative errno. */
+int mirror_attach(struct session *session, struct mirror *mirror, const struct handle *handle, int *fdp);
+/* Before the handle's descriptor is closed: no mirror has it open any more when
+ * this returns. Gives the lock up. */
+void mirror_forget(struct session *session, const struct handle *handle);
+
+/* A request to the service thread. Without the lock. Its answer, or negative
+ * errno; -ETIMEDOUT and -EPIPE when the mirror must be ended. */
+int mirror_ask(struct mirror *mirror, const struct mirror_request *request, int fd);
+/* Asks the mirror to interrupt the worker. Does not wait. */
+void mirror_interrupt(struct mirror *mirror);
+
+/* Has the worker do what shared->job says and waits for it. Without the lock.
+ * False when the mirror died. */
+bool mirror_run(struct mirror *mirror);
+
+/* Readiness thread: polls of new mirrors, and the end of dead ones. */
+void mirror_poll(struct session *session);
+/* A poll of mirror `id` completed: `fault`, or the end of its socket. */
+void mirror_event(struct session *session, uint64_t id, bool fault, bool more);
+
+/* ---- mirror_memory.c: the memory of a call ---- */
+
+/* Puts a run of pages into the mirror, from `bytes`, which live until the call
+ * ends if `owned` is false (else they are freed then). 0, or -ENOMEM when the quota
+ * is used up. */
+int mirror_supply(struct session *session, struct mirror *mirror, const struct proto_range *run,
+		  const uint8_t *bytes, bool owned);
+
+/* The userfaultfd is readable. Gives the lock up. */
+void mirror_faults(struct session *session, struct mirror *mirror);
+
+/* A MEM_READ_ANSWER of the guest, or the end of the session for a violation. Gives
+ * the lock up. */
+void mirror_answered(struct session *session, const struct proto_message *message);
+
+/* Refuses pages for which the guest was asked too long ago. Gives the lock up. */
+void mirror_expire(struct session *session);
+
+/* Sends requests that found no room. False if there is still none. */
+bool mirror_push(struct session *session);
+
+/* Ends the memory of a call, after its pages were collected. Gives the lock up. */
+void mirror_memory_end(struct session *session, struct mirror *mirror);
+
+/* ---- mirror_main.c ---- */
+
+/* The mirror process: `socket` is its only descriptor but standard error, `uid` the
+ * user to become (0: stay). The exit status of a start that failed. */
+int mirror_main(int socket, uint32_t uid);
+
+#endif
