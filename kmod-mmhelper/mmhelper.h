@@ -60,14 +60,23 @@ enum mmhelper_cache {
 };
 
 /* What shall back the mapping: the file `fd` from `offset` on. A tracked one must
- * be open nowhere else and mapped nowhere yet. When all mappings have ended, the
- * token can be read(2) from the daemon's file, which poll(2) tells. */
+ * be open nowhere else and mapped nowhere yet; the daemon's file then has events to
+ * read(2), which poll(2) tells: when it is mapped, and when all mappings have ended. */
 struct mmhelper_supply {
 	__u64 token;
 	__s32 fd;
 	__u32 flags; /* MMHELPER_SUPPLY_… */
 	__u64 offset; /* bytes, whole pages */
 	__u32 cache; /* enum mmhelper_cache */
+	__u32 pad;
+};
+
+#define MMHELPER_EVENT_MAPPED 1u /* the backing file is in its place */
+#define MMHELPER_EVENT_ENDED 2u
+
+struct mmhelper_event {
+	__u64 token;
+	__u32 what; /* MMHELPER_EVENT_… */
 	__u32 pad;
 };
 
