@@ -25,6 +25,11 @@
  */
 #define MMHELPER_NODE_REQUEST _IO(0xf9, 0x50)
 
+/* CUSE's requests do not tell of fcntl(F_SETFL). An adopted node's ioctls have these
+ * bits besides the flags of linux/fuse.h. */
+#define MMHELPER_IOCTL_FLAGS 0x40000000u /* always */
+#define MMHELPER_IOCTL_NONBLOCK 0x80000000u /* the file has O_NONBLOCK now */
+
 enum mmhelper_kind {
 	MMHELPER_MAP = 1, /* offset, length and MMHELPER_MAP_… are asked for */
 	MMHELPER_SEEK, /* offset, and whence in flags */
@@ -44,7 +49,8 @@ struct mmhelper_fetch {
 	__u64 file; /* out: ASYNC: the open file's number for MMHELPER_SIGNAL */
 };
 
-/* Makes the node of this open file (of CUSE's device) a helped one. */
+/* Makes the node of this open file (of CUSE's device) a helped one. Its daemon must
+ * have asked for CUSE_UNRESTRICTED_IOCTL. */
 struct mmhelper_adopt {
 	__s32 fd;
 	__u32 flags; /* zero */
