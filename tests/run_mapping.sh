@@ -63,6 +63,7 @@ EOF
 cat >"$share/host.sh" <<'EOF'
 export LD_LIBRARY_PATH=/share
 modprobe vivid n_devs=1 && modprobe snd-aloop && modprobe virtio-gpu || exit 1
+modprobe -q fuse
 module=/lib/modules/$(uname -r)/updates/mmhelper.ko
 [ -e /sys/module/mmhelper ] || insmod $module || exit 1
 if [ "$PARADICE_RIG" = loopback ]; then
