@@ -23,7 +23,7 @@ struct declared *declared_new(void);
 void declared_free(struct declared *declared);
 
 /* Checks `ranges` (`n`, with `bytes` behind them) against what `need` says of the
- * command and makes the copies. `limit` as for a walk. 0; WALK_DESCRIPTOR; -EINVAL
+ * command and makes the copies. `limit` as for a walk. 0; WALK_DESCRIPTOR or WALK_VARIANT; -EINVAL
  * when the ranges are not those that the table asks for; or as walk_run(). */
 int declared_walk(struct declared *declared, const struct layout_need *need,
 		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,

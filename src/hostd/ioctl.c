@@ -137,16 +137,29 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 	       layout_need_class(need, handle->class) && need->row->type;
 }
 
-static enum ioctl_refusal ioctl_on_demand_refusal(const struct proto_ioctl *request,
-						  const struct handle *handle)
+/* The row that declares a command which comes on demand, or NULL. */
+static const struct layout *on_demand_row(const struct proto_ioctl *request, const struct handle *handle)
 {
 	struct layout_need need;
 
-	if (!(handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+	if (request->flags & PROTO_IOCTL_COMPAT)
+		return layout_find_compat(request->command, handle->class);
+	if (layout_find(request->command, &need) < 0 || !layout_need_class(&need, handle->class))
+		return NULL;
+	return need.row;
+}
+
+static enum ioctl_refusal ioctl_on_demand_refusal(const struct proto_ioctl *request,
+						  const struct handle *handle)
+{
+	const struct layout *row = on_demand_row(request, handle);
+
+	/* A 32-bit program has no other way to what is declared. */
+	if (!(handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)) &&
+	    !(row && (request->flags & PROTO_IOCTL_COMPAT)))
 		return IOCTL_UNDECLARED;
 	/* It would act on the descriptors of a mirror. */
-	if (layout_find(request->command, &need) == 0 && layout_need_class(&need, handle->class) &&
-	    (need.row->flags & LAYOUT_ROW_DESCRIPTOR))
+	if (row && (row->flags & LAYOUT_ROW_DESCRIPTOR))
 		return IOCTL_DESCRIPTOR;
 	return IOCTL_SERVED;
 }

@@ -25,8 +25,9 @@ static int prepare(struct session *session, struct declared *declared,
 	ranges = proto_ranges(message, &n, &bytes);
 	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
 			  request->argument, ranges, n, bytes);
-	if (r == WALK_DESCRIPTOR) {
-		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
+	if (r > 0) {
+		ioctl_refuse(session, handle, request->command,
+			     r == WALK_DESCRIPTOR ? IOCTL_DESCRIPTOR : IOCTL_VARIANT);
 		return -ENOTTY;
 	}
 	if (r < 0 || !need->flat_if)

@@ -52,6 +52,7 @@ enum layout_kind {
 	LAYOUT_CLAMP, /* the count at `count_at` is cut to what fits a message */
 	LAYOUT_OPAQUE, /* at `at`: a pointer that the driver carries and does not follow */
 	LAYOUT_DESCRIPTOR, /* at `at`: an int, a descriptor unless negative */
+	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
 };
 
 /* Bits of layout_part.flags. */
@@ -146,6 +147,11 @@ bool layout_need_class(const struct layout_need *need, uint32_t class);
  * only. hostd asks about its private copy, after the last change to it. False
  * also if `size` is less than need->in. */
 bool layout_need_flat(const struct layout_need *need, const void *in, uint32_t size);
+
+/* The row that declares a 32-bit program's command for devices of this class, or
+ * NULL. Such a command may differ from the 64-bit one in its size. Its structures are
+ * not the row's: it can only be served on demand. */
+const struct layout *layout_find_compat(uint32_t command, uint32_t class);
 
 /* True for a command that must not be issued on a guest's behalf whatever its
  * argument: it acts on the calling process, on its descriptors or on the file
