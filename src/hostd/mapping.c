@@ -127,8 +127,8 @@ static int device_export(int helper_fd, int fd, const struct proto_mmap *request
 	}
 	if (r < 0) {
 		munmap(mapping->memory, request->length);
-		/* The program shall not take it for the driver's. */
-		return r == -EREMOTEIO || r == -ERANGE ? r : -ENODEV;
+		/* Not the driver's errno: mmap_failed() says what it means. */
+		return r == -ERANGE || r == -ENOSPC ? -ERANGE : -EREMOTEIO;
 	}
 	mapping->length = request->length;
 	mapping->export = export->id;
@@ -182,8 +182,6 @@ static int mmap_failed(struct session *session, const struct handle *handle, int
 		why = "it is memory of the device, or its driver keeps no count of users: it cannot be granted";
 	else if (error == -ERANGE)
 		why = "the guest has as much mapped as it may, or no grants are left";
-	else if (error == -ENODEV)
-		why = "it cannot be mapped, or not be granted";
 	if (why && log_limit_pass(&session->limit, session->guest))
 		log_warning("guest \"%s\": device \"%s\": mmap: %s", session->guest,
 			    device_name(session, handle), why);
