@@ -8,6 +8,7 @@
 
 #include "guestd/gather.h"
 #include "guestd/on_demand.h"
+#include "kmod-mmhelper/mmhelper.h"
 #include "proto/layout_walk.h"
 
 /* Reads the caller's structure for a flat ioctl. 0 or a negative errno; call->range
@@ -60,13 +61,9 @@ static int declared_gather(struct call *call, const struct layout_need *need, ui
  * structure says. `r` is what gathering it gave. */
 static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
 {
-	uint32_t there = call->ranges ? call->ranges[0].length : call->range.length;
-
-	if (need->row->type && (r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT))
-		return true;
-	if (r)
-		return false;
-	return !layout_need_flat(need, bytes, there);
+	if (need->row->type)
+		return r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT;
+	return r == 0 && !layout_need_flat(need, bytes, call->range.length);
 }
 
 /* How the command is served: whether its driver gets the program's own pointers. */
@@ -141,7 +138,9 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		.handle = file->handle,
 		.command = command,
 		.argument = argument,
-		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
+		.flags = (flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0) |
+			 (flags & MMHELPER_IOCTL_FLAGS ? PROTO_IOCTL_FLAGS : 0) |
+			 (flags & MMHELPER_IOCTL_NONBLOCK ? PROTO_IOCTL_NONBLOCK : 0),
 	};
 	r = gather(call, image, &data, &size);
 	if (r < 0) {
