@@ -455,7 +455,8 @@ static void guess_say(const struct session *session, struct verify_guess *record
 		hash = (hash ^ (uint8_t)*at) * 16777619u; /* FNV-1a */
 	for (const char *at = row.text; *at; at++)
 		hash = (hash ^ (uint8_t)*at) * 16777619u;
-	if (hash == record->said || record->n_said == SAYINGS_MAX)
+	if (hash == record->said || record->n_said == SAYINGS_MAX ||
+	    (result < 0 && !guess->read && !guess->written && !guess->n_leads))
 		return;
 	record->said = hash;
 	record->n_said++;
