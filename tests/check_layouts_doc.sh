@@ -23,7 +23,7 @@ awk -F ' *[|] *' '
 	/^[|] `/ {
 		status = $7
 		n[table]++
-		if (status == "verified") v[table]++
+		if (status ~ /^verified/) v[table]++
 		else if (status ~ /^in part/) p[table]++
 		else if (status ~ /^never observed/ || status == "refused") o[table]++
 		else if (status ~ /^(missing|wrong|superfluous): /) d[table]++
