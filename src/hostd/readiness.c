@@ -85,9 +85,14 @@ static void watch(struct readiness *readiness, int fd, uint32_t events, uint64_t
 	io_uring_sqe_set_data64(sqe, data);
 }
 
-void readiness_watch_mirror(struct session *session, uint64_t id, int watcher, int socket)
+void readiness_watch_faults(struct session *session, uint64_t id, int watcher)
 {
 	watch(&session->readiness, watcher, POLLIN, user_data(KIND_FAULT, id));
+}
+
+void readiness_watch_mirror(struct session *session, uint64_t id, int watcher, int socket)
+{
+	readiness_watch_faults(session, id, watcher);
 	watch(&session->readiness, socket, POLLRDHUP, user_data(KIND_MIRROR_LIFE, id));
 }
 
@@ -223,7 +228,7 @@ static void completion(struct session *session, const struct io_uring_cqe *cqe)
 	case KIND_FAULT:
 	case KIND_MIRROR_LIFE:
 		mirror_event(session, id, cqe->user_data >> KIND_SHIFT == KIND_FAULT,
-			     cqe->flags & IORING_CQE_F_MORE);
+			     cqe->flags & IORING_CQE_F_MORE, cqe->res);
 		return;
 	}
 }
