@@ -123,6 +123,7 @@ struct layout_table {
 	uint32_t n_rows;
 	uint32_t classes; /* devices it holds for: 1 << PROTO_CLASS_… of proto.h */
 	const char *header; /* the UAPI header they were read from */
+	const char *name; /* of the table: "v4l2" */
 };
 
 /* What a command needs, by the table. Sizes in bytes. */

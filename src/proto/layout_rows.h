@@ -242,7 +242,8 @@ extern const struct layout_type layout_type_bytes;
 #define LAYOUT_CLASS(NAME) (1u << PROTO_CLASS_##NAME)
 
 #define LAYOUT_TABLE(table, header, classes)                                                   \
-	const struct layout_table table = { rows, sizeof(rows) / sizeof(rows[0]), classes, header }
+	const struct layout_table table = { rows, sizeof(rows) / sizeof(rows[0]), classes, header, \
+					    &#table[sizeof("layout_") - 1] }
 
 extern const struct layout_table layout_input;
 extern const struct layout_table layout_uinput;
