@@ -27,6 +27,8 @@ struct handle {
 	bool released; /* the guest has let go; no new operation finds it */
 	bool nonblock; /* O_NONBLOCK of the host's open file */
 	bool slow; /* its last operation took long */
+	bool async; /* the guest wants to know of SIGIO */
+	uint32_t bands; /* 1 << POLL_IN, …: what has come and is to be told */
 	struct layout_facts facts; /* what ioctls have settled */
 	/* Readiness; see readiness.c. */
 	uint32_t events; /* the guest wants to know of these; 0: never asked */
