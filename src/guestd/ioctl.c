@@ -61,13 +61,9 @@ static int declared_gather(struct call *call, const struct layout_need *need, ui
  * structure says. `r` is what gathering it gave. */
 static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
 {
-	uint32_t there = call->ranges ? call->ranges[0].length : call->range.length;
-
-	if (need->row->type && (r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT))
-		return true;
-	if (r)
-		return false;
-	return !layout_need_flat(need, bytes, there);
+	if (need->row->type)
+		return r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT;
+	return r == 0 && !layout_need_flat(need, bytes, call->range.length);
 }
 
 /* How the command is served: whether its driver gets the program's own pointers. */

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sound/asound.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "proto/layout_rows.h"
 
@@ -126,6 +127,25 @@ int layout_find(uint32_t command, struct layout_need *need)
 		slot = index_find(command, layout_index.masks[i]);
 		if (slot)
 			return need_set(need, slot, command) ? 0 : -ENOENT;
+	}
+	return -ENOENT;
+}
+
+int layout_find_name(const char *name, uint32_t *commandp, uint32_t *maskp)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; layout_tables[i]; i++) {
+		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j++) {
+			const struct layout *row = &layout_tables[i]->rows[j];
+
+			if (strncmp(row->name, name, length) != 0 ||
+			    (row->name[length] && row->name[length] != '('))
+				continue;
+			*commandp = row->command;
+			*maskp = row->mask;
+			return 0;
+		}
 	}
 	return -ENOENT;
 }

@@ -53,6 +53,7 @@ enum layout_kind {
 	LAYOUT_OPAQUE, /* at `at`: a pointer that the driver carries and does not follow */
 	LAYOUT_DESCRIPTOR, /* at `at`: an int, a descriptor unless negative */
 	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
+	LAYOUT_INVALID, /* with `when`: a variant that no driver takes: EINVAL */
 };
 
 /* Bits of layout_part.flags. */
@@ -136,6 +137,10 @@ struct layout_need {
 
 /* Looks `command` up. 0 and *need, or -ENOENT if no row declares it. */
 int layout_find(uint32_t command, struct layout_need *need);
+
+/* Looks a row up by its name in the UAPI header, without "(len)" and the like. 0 with
+ * the command and the bits of it that count, or -ENOENT. */
+int layout_find_name(const char *name, uint32_t *commandp, uint32_t *maskp);
 
 /* True if the row holds for devices of this PROTO_CLASS_…. A number means another
  * thing to another driver, perhaps with pointers, so a row that does not hold for
