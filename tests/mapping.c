@@ -4,7 +4,8 @@
  * deterministic pictures (vivid), compared with the device itself where that is in
  * the same kernel. Environment: PARADICE_PLAIN (a node without mmap), PARADICE_PV
  * (set in a PV domain, where a mapping is in one piece and not inherited), PARADICE_CYCLES
- * (how often a program is killed that has mapped; 5).
+ * (how often a program is killed that has mapped; 5), PARADICE_LIMIT (bytes that one may
+ * have mapped).
  */
 #include "config.h"
 
@@ -412,6 +413,41 @@ START_TEST(beside_ioctls)
 }
 END_TEST
 
+/* Between domains there is a limit (64 MiB by default); what is let go of counts no
+ * more. */
+START_TEST(limit)
+{
+	uint8_t *memory[400];
+	struct camera camera;
+	int n = 0;
+
+	if (!getenv("PARADICE_LIMIT"))
+		return;
+	camera_open(&camera, node);
+	for (; n < 400; n++) {
+		memory[n] = mmap(NULL, camera.buffers[0].length, PROT_READ, MAP_SHARED, camera.fd,
+				 camera.buffers[0].m.offset);
+		if (memory[n] == MAP_FAILED)
+			break;
+	}
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_int_eq(n, atoi(getenv("PARADICE_LIMIT")) / (int)camera.buffers[0].length);
+	for (int i = 0; i < n; i++)
+		munmap(memory[i], camera.buffers[0].length);
+	/* The host hears of the end soon, but not at once. */
+	for (int i = 0; i < 200; i++) {
+		memory[0] = mmap(NULL, camera.buffers[0].length, PROT_READ, MAP_SHARED, camera.fd,
+				 camera.buffers[0].m.offset);
+		if (memory[0] != MAP_FAILED)
+			break;
+		usleep(50000);
+	}
+	ck_assert(memory[0] != MAP_FAILED);
+	munmap(memory[0], camera.buffers[0].length);
+	camera_close(&camera);
+}
+END_TEST
+
 /* A token that the program made up is an ioctl that the driver does not know. */
 START_TEST(made_up_token)
 {
@@ -451,6 +487,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, again_and_again);
 	tcase_add_test(tcase, driver_sees_the_end);
 	tcase_add_test(tcase, beside_ioctls);
+	tcase_add_test(tcase, limit);
 	tcase_add_test(tcase, made_up_token);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
