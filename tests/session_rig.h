@@ -62,6 +62,7 @@ void rig_expect_violation(struct raw *raw, const char *text);
 
 /* The cases of the other test_session_….c. */
 TCase *case_misuse(void);
+TCase *case_nested(void);
 TCase *case_pressure(void);
 TCase *case_on_demand(void);
 TCase *case_mirror(void);

@@ -20,7 +20,7 @@
 
 #define START_SECONDS 5
 #define STARTS_MAX 4 /* at once: the processors are needed for calls, whose pages do not wait long */
-#define LOOK_MS 100 /* how often whoever waits for a job looks whether it is dead */
+#define LOOK_MS 100 /* how often who waits with a limit looks */
 #define SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE)
 
 void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms)
@@ -67,7 +67,9 @@ bool mirror_run(struct mirror *mirror, uint32_t limit_ms)
 			return true;
 		if (mirror_dead(mirror) || (limit_ms && channel_now_ns() > until_ns))
 			return false;
-		futex(&shared->answer, FUTEX_WAIT, answer, &look);
+		/* No timeout for a call, which would cost more than all the rest in a virtual
+		 * machine: mirror_poll() wakes us until we have seen that it is dead. */
+		futex(&shared->answer, FUTEX_WAIT, answer, limit_ms ? &look : NULL);
 	}
 }
 
@@ -135,8 +137,6 @@ void mirror_end(struct session *session, struct mirror *mirror)
 	__atomic_store_n(&mirror->state, MIRROR_DEAD, __ATOMIC_RELAXED);
 	if (mirror->socket >= 0)
 		shutdown(mirror->socket, SHUT_RDWR);
-	if (mirror->shared)
-		futex(&mirror->shared->answer, FUTEX_WAKE, INT32_MAX, NULL);
 	(void)control_send(session->control_fd, &message, -1);
 	pthread_cond_broadcast(&session->mirrors.changed);
 	readiness_wake(session);
@@ -497,6 +497,10 @@ void mirror_poll(struct session *session)
 			readiness_watch_mirror(session, mirror->id, mirror->watcher, mirror->socket);
 			mirror->watched = true;
 			mirror->n_armed = 2;
+		}
+		if (dead && mirror->n_users && mirror->shared) {
+			futex(&mirror->shared->answer, FUTEX_WAKE, INT32_MAX, NULL);
+			session->mirrors.expected = session->readiness.changed = true;
 		}
 		if (dead && mirror->n_armed && !mirror->removing) {
 			readiness_unwatch_mirror(session, mirror->id);
