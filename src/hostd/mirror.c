@@ -500,7 +500,7 @@ void mirror_poll(struct session *session)
 		}
 		if (dead && mirror->n_users && mirror->shared) {
 			futex(&mirror->shared->answer, FUTEX_WAKE, INT32_MAX, NULL);
-			session->mirrors.expected = session->readiness.changed = true;
+			session->readiness.changed = true; /* look again soon */
 		}
 		if (dead && mirror->n_armed && !mirror->removing) {
 			readiness_unwatch_mirror(session, mirror->id);

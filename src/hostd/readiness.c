@@ -260,7 +260,7 @@ static void *readiness_main(void *context)
 		signalled = operation_signal(session);
 		mirror_expire(session);
 		session_push(session);
-		signalled |= session->mirrors.expected;
+		signalled |= session->mirrors.expected || readiness->changed;
 		pthread_mutex_unlock(&session->lead.lock);
 		io_uring_submit_and_wait_timeout(&readiness->ring, &cqe, 1, signalled ? &repeat : NULL, NULL);
 		pthread_mutex_lock(&session->lead.lock);
