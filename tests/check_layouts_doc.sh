@@ -1,47 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# docs/LAYOUTS.md must name exactly the rows of the layout tables, as
-# tests/layout_list prints them, each with a status, and its counts must be those of
-# the statuses. tools/verify-layouts writes it.
+# Compares the tables in docs/LAYOUTS.md with the layout tables and the list of rows
+# that were observed, as tests/layout_coverage prints them, and prints the COVERAGE
+# lines. With --update, writes them there.
 set -eu
 
 doc=${srcdir:-.}/docs/LAYOUTS.md
-list=${LAYOUT_LIST:-tests/layout_list}
+list=${srcdir:-.}/tests/layout_observed.txt
+coverage=${LAYOUT_COVERAGE:-tests/layout_coverage}
+begin='<!-- rows: begin; written by make update-layouts-doc -->'
+end='<!-- rows: end -->'
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-"$list" | awk -F '\t' '{ printf "| `%s` | `%s` | %s | %s | %s |\n", $2, $3, $4, $5, $6 }' >"$tmp/rows"
-grep '^| `' "$doc" | sed 's/|[^|]*|$/|/' >"$tmp/named"
-if ! diff -u "$tmp/named" "$tmp/rows"; then
-	echo "docs/LAYOUTS.md does not name the rows of the tables: tools/verify-layouts --update --log /dev/null" >&2
-	exit 1
-fi
+for mark in "$begin" "$end"; do
+	if [ "$(grep -cxF -- "$mark" "$doc")" != 1 ]; then
+		echo "$doc: there must be one line: $mark" >&2
+		exit 1
+	fi
+done
+"$coverage" "$list"
+"$coverage" --doc "$list" >"$tmp/rows"
+{
+	sed "\|^$begin\$|q" "$doc"
+	echo
+	cat "$tmp/rows"
+	echo
+	sed -n "\|^$end\$|,\$p" "$doc"
+} >"$tmp/doc"
 
-# The counts: rows, verified, in part, never observed, disagree.
-awk -F ' *[|] *' '
-	/^### / { table = substr($0, 5) }
-	/^[|] `/ {
-		status = $7
-		n[table]++
-		if (status ~ /^verified/) v[table]++
-		else if (status ~ /^in part/) p[table]++
-		else if (status ~ /^never observed/ || status == "refused") o[table]++
-		else if (status ~ /^(missing|wrong|superfluous): /) d[table]++
-		else { print "docs/LAYOUTS.md: " $2 " has the status \"" status "\""; exit }
-	}
-	/^[|] [a-z0-9]+ [|]/ && $2 != "table" && $2 != "command" && $2 != "status" && NF == 8 {
-		said[$2] = $3 " " $4 " " $5 " " $6 " " $7
-	}
-	END {
-		for (t in n) {
-			all = n[t] + 0 " " v[t] + 0 " " p[t] + 0 " " o[t] + 0 " " d[t] + 0
-			if (said[t] != all) print "docs/LAYOUTS.md: " t ": counts " said[t] ", there are " all
-			N += n[t]; V += v[t]; P += p[t]; O += o[t]; D += d[t]
-		}
-		all = N " " V " " P " " O " " D
-		if (said["all"] != all) print "docs/LAYOUTS.md: all: counts " said["all"] ", there are " all
-	}' "$doc" >"$tmp/faults"
-if [ -s "$tmp/faults" ]; then
-	cat "$tmp/faults" >&2
+if [ "${1:-}" = --update ]; then
+	cmp -s "$tmp/doc" "$doc" || cat "$tmp/doc" >"$doc"
+elif ! diff -u "$doc" "$tmp/doc"; then
+	echo "docs/LAYOUTS.md is not what the tables say: make update-layouts-doc" >&2
 	exit 1
 fi

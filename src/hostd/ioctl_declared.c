@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "hostd/declared.h"
+#include "hostd/drm_values.h"
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
 #include "hostd/session.h"
@@ -33,29 +34,64 @@ static int prepare(struct session *session, struct declared *declared,
 	return r;
 }
 
-/* Calls the driver. */
-static int64_t run(struct session *session, struct operation *operation, struct handle *handle,
-		   const struct proto_ioctl *request, const struct layout_need *need,
-		   struct declared *declared)
+/* Without the lock, before declared_argument(). */
+static bool values_plain(const struct handle *handle, const struct layout_need *need,
+			 const struct declared *declared)
 {
-	void *argument = declared_argument(declared);
-	uint64_t since_ns;
-	int64_t result;
+	return !(need->row->flags & LAYOUT_ROW_PROPERTIES) || drm_values_plain(handle->fd, need, declared);
+}
 
-	if (session->verify &&
-	    verify_nested(session, operation, handle, request, need, declared, &result))
-		return result;
+/* The same in verify mode. `*verifiedp` is false if the driver has not been called. */
+static bool verify(struct session *session, struct operation *operation, struct handle *handle,
+		   const struct proto_ioctl *request, const struct layout_need *need,
+		   struct declared *declared, int64_t *resultp, bool *verifiedp)
+{
+	bool plain;
+
+	*verifiedp = false;
+	handle->n_users++;
+	lead_away(&session->lead, true);
+	plain = values_plain(handle, need, declared);
+	lead_back(&session->lead);
+	if (!plain)
+		return false;
+	(void)declared_argument(declared);
+	*verifiedp = verify_nested(session, operation, handle, request, need, declared, resultp);
+	handle->n_users--; /* whoever calls the driver holds the handle */
+	return true;
+}
+
+/* Calls the driver. False if the command sets a property to what must not be passed on.
+ * The handle is the caller's to put in any case. */
+static bool run(struct session *session, struct operation *operation, struct handle *handle,
+		const struct proto_ioctl *request, const struct layout_need *need,
+		struct declared *declared, int64_t *resultp)
+{
+	bool plain, verified;
+	uint64_t since_ns;
+	int64_t result = 0;
+	void *argument;
+
+	if (session->verify) {
+		plain = verify(session, operation, handle, request, need, declared, resultp, &verified);
+		if (!plain || verified)
+			return plain;
+	}
 	since_ns = operation_begin(session, operation, handle);
-	result = ioctl(handle->fd, request->command, argument);
-	result = result < 0 ? -errno : result;
+	plain = session->verify || values_plain(handle, need, declared);
+	argument = declared_argument(declared);
+	if (plain)
+		result = ioctl(handle->fd, request->command, argument);
+	*resultp = result < 0 ? -errno : result;
 	operation_end(session, operation, handle, since_ns);
-	return result;
+	return plain;
 }
 
 bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 			  const struct proto_message *message, struct operation *operation,
 			  struct handle *handle, const struct layout_need *need)
 {
+	const struct proto_ioctl *request = message->body;
 	const struct iovec *payload;
 	int64_t result;
 	uint32_t n;
@@ -67,7 +103,10 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, result, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	result = run(session, operation, handle, message->body, need, workspace->declared);
+	if (!run(session, operation, handle, request, need, workspace->declared, &result)) {
+		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
+		result = -ENOTTY;
+	}
 	n = declared_collect(workspace->declared, &payload);
 	ioctl_answer(session, operation, handle, result, n, payload);
 	operation_handle_put(session, handle);

@@ -16,6 +16,7 @@
 #define SLOTS UINT64_C(0x180000000000)
 #define BEFORE_PAGES 16u /* of a slot, before its piece */
 #define BEHIND_PAGES 64u
+#define COLLECT_MS 5000 /* how long a mirror may take to copy a few pages */
 #define BEYOND_MAX 1024u /* pages that are nobody's: a driver that wants more is ended */
 
 static uint64_t page_of(uint64_t address)
@@ -216,7 +217,6 @@ static bool page_put(struct mirror *mirror, struct verify_call *call, struct ver
 	if (!page)
 		return false;
 	copy.src = (uintptr_t)page->bytes;
-	mirror->n_supplied++;
 	return ioctl(mirror->watcher, UFFDIO_COPY, &copy) == 0;
 }
 
@@ -278,7 +278,7 @@ static bool pages_collect(struct mirror *mirror, struct verify_call *call)
 			shared->pages[i] = call->pages[done + i].address;
 		shared->n_pages = n;
 		shared->job = MIRROR_COLLECT;
-		if (!mirror_run(mirror))
+		if (!mirror_run(mirror, COLLECT_MS))
 			return false;
 		for (uint32_t i = 0; i < n; i++)
 			if (call->pages[done + i].piece)
@@ -314,7 +314,7 @@ static int64_t mirror_call(struct session *session, struct operation *operation,
 	mirror->verify = call;
 	operation->mirror = mirror;
 	since_ns = operation_begin(session, operation, handle);
-	alive = mirror_run(mirror);
+	alive = mirror_run(mirror, 0);
 	operation_end(session, operation, handle, since_ns);
 	operation->mirror = NULL;
 	mirror->verify = NULL;
@@ -330,6 +330,7 @@ static int64_t call_run(struct session *session, struct operation *operation, st
 {
 	struct mirror *mirror;
 	int64_t result;
+	bool interrupted;
 	int fd = -1, r;
 
 	*ranp = false;
@@ -343,8 +344,11 @@ static int64_t call_run(struct session *session, struct operation *operation, st
 		return r;
 	}
 	result = mirror_call(session, operation, handle, mirror, call, fd, command);
+	interrupted = operation->interrupted;
 	*ranp = mirror->state != MIRROR_DEAD && pages_collect(mirror, call);
 	mirror_memory_end(session, mirror);
+	if (interrupted)
+		mirror_interrupt_end(session, mirror);
 	mirror_give(session, mirror);
 	operation_handle_put(session, handle);
 	return *ranp ? result : -EFAULT;
