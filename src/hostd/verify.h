@@ -139,8 +139,21 @@ bool verify_nested(struct session *session, struct operation *operation, struct 
 void verify_number(struct session *session, const struct handle *handle,
 		   const struct proto_ioctl *request, int64_t result);
 
+/* ---- verify_memory.c: the pieces of one call ---- */
+
+/* Gives each piece its place in the mirror. */
+void verify_place(struct verify_call *call);
+/* The address in the mirror of one of the session's, if it is in a piece. */
+bool verify_address_there(const struct verify_call *call, const uint8_t *memory, uint64_t *addressp);
+/* The session's address of one in the mirror, ends included, or the value as it is. */
+uint64_t verify_address_here(const struct verify_call *call, uint64_t address);
+
 /* A fault in a mirror that has a verify_call. False if it is to be served on demand. */
 bool verify_fault(struct session *session, struct mirror *mirror, uint64_t address, uint64_t flags);
+
+/* After the call: what the driver wrote is in the pieces, and the pages are given back.
+ * False when the mirror died. */
+bool verify_collect(struct mirror *mirror, struct verify_call *call);
 
 /* ---- verify_rows.c: what was learnt ---- */
 

@@ -9,21 +9,16 @@
 
 #include <errno.h>
 #include <linux/ioctl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hostd/session.h"
 #include "hostd/verify.h"
+#include "hostd/verify_guess.h"
 
 #define POINTS_MAX 64u
-#define ARGUMENT_MAX 512u /* bytes that are searched for pointers */
-#define OLD_MAX 64u /* the same where the number tells no size */
-#define LEADS_MAX 8u
+#define OLD_MAX 64u /* bytes of the argument, where the number tells no size */
 #define REACH (1u << 20) /* bytes that may belong to one pointer */
-#define TEXT_MAX 700u
-#define SAYINGS_MAX 6u /* of one command: what differs from call to call is not all news */
 
 /* Bytes that the driver touched. */
 struct point {
@@ -35,40 +30,8 @@ struct point {
 struct verify_observed {
 	struct point points[POINTS_MAX];
 	uint32_t n_points;
-	uint8_t after[ARGUMENT_MAX]; /* of the argument, where `changed` says so */
-	bool changed[ARGUMENT_MAX];
-};
-
-/* A pointer in the argument that the driver followed. */
-struct lead_to {
-	uint32_t at; /* offset */
-	uint64_t address;
-	uint32_t extent; /* bytes from there */
-	bool read, written;
-	int32_t count_at; /* offset of a number that explains the extent, or -1 */
-	uint32_t count_size, unit;
-};
-
-struct guess {
-	uint32_t command;
-	uint32_t size; /* of the argument, as the number or the changes tell */
-	bool size_known;
-	bool read, written;
-	uint8_t bytes[ARGUMENT_MAX]; /* of the argument before the call */
-	uint8_t after[ARGUMENT_MAX]; /* and after it */
-	uint32_t n_bytes;
-	struct lead_to leads[LEADS_MAX];
-	uint32_t n_leads;
-	uint32_t n_lost; /* points that nothing leads to */
-};
-
-/* What is known of a command from all its calls. */
-struct verify_guess {
-	struct verify_guess *next;
-	uint32_t class;
-	struct guess sum; /* but for the bytes */
-	uint32_t said; /* a hash of the last row */
-	uint32_t n_said;
+	uint8_t after[GUESS_ARGUMENT_MAX]; /* of the argument, where `changed` says so */
+	bool changed[GUESS_ARGUMENT_MAX];
 };
 
 /* ---- observing ---- */
@@ -107,8 +70,8 @@ void verify_observe_change(struct verify_call *call, uint64_t address, const uin
 	uint64_t offset = address - call->argument;
 
 	point_add(observed, address, length, true);
-	if (address >= call->argument && offset < ARGUMENT_MAX) {
-		uint32_t n = length < ARGUMENT_MAX - offset ? length : ARGUMENT_MAX - offset;
+	if (address >= call->argument && offset < GUESS_ARGUMENT_MAX) {
+		uint32_t n = length < GUESS_ARGUMENT_MAX - offset ? length : GUESS_ARGUMENT_MAX - offset;
 
 		memcpy(observed->after + offset, bytes, n);
 		memset(observed->changed + offset, 1, n);
@@ -148,7 +111,7 @@ static struct lead_to *lead_get(struct guess *guess, uint32_t at)
 	for (uint32_t i = 0; i < guess->n_leads; i++)
 		if (guess->leads[i].at == at)
 			return &guess->leads[i];
-	if (guess->n_leads == LEADS_MAX)
+	if (guess->n_leads == GUESS_LEADS_MAX)
 		return NULL;
 	guess->leads[guess->n_leads] = (struct lead_to){ .at = at, .address = number_at(guess->bytes, at, 8), .count_at = -1 };
 	return &guess->leads[guess->n_leads++];
@@ -259,8 +222,8 @@ static void guess_make(struct guess *guess, const struct verify_observed *observ
 	guess->size = _IOC_SIZE(request->command);
 	guess->size_known = guess->size != 0;
 	argument_get(guess, mirror, request->argument,
-		     guess->size_known && guess->size < ARGUMENT_MAX ? guess->size :
-		     guess->size_known ? ARGUMENT_MAX : OLD_MAX);
+		     guess->size_known && guess->size < GUESS_ARGUMENT_MAX ? guess->size :
+		     guess->size_known ? GUESS_ARGUMENT_MAX : OLD_MAX);
 	for (uint32_t i = 0; i < guess->n_bytes; i++)
 		guess->after[i] = observed->changed[i] ? observed->after[i] : guess->bytes[i];
 	points_sort(guess, observed, request->argument);
@@ -269,118 +232,6 @@ static void guess_make(struct guess *guess, const struct verify_observed *observ
 			guess->size = guess->leads[i].at + 8;
 	for (uint32_t i = 0; i < guess->n_leads; i++)
 		count_find(guess, &guess->leads[i]);
-}
-
-/* ---- saying ---- */
-
-struct text {
-	char text[TEXT_MAX];
-	size_t used;
-};
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void add(struct text *text, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	if (text->used >= TEXT_MAX - 1)
-		return;
-	va_start(args, format);
-	n = vsnprintf(text->text + text->used, TEXT_MAX - text->used, format, args);
-	va_end(args);
-	text->used += n > 0 ? n : 0;
-}
-
-static const char *access_word(bool read, bool written)
-{
-	return read && written ? "INOUT" : written ? "OUT" : "IN";
-}
-
-/* A structure whose members have names where the row needs them. */
-static void struct_add(struct text *text, const struct guess *guess)
-{
-	uint32_t at = 0, gap = 0;
-
-	add(text, "struct guess_%08x {", guess->command);
-	while (at <= guess->size) {
-		uint32_t size = 0, count = 0;
-
-		for (uint32_t i = 0; i < guess->n_leads; i++) {
-			if (guess->leads[i].at == at)
-				size = 8;
-			if (guess->leads[i].count_at == (int32_t)at)
-				size = count = guess->leads[i].count_size;
-		}
-		if ((size || at == guess->size) && at > gap)
-			add(text, " __u8 bytes_%u[%u];", gap, at - gap);
-		if (!size) {
-			at++;
-			continue;
-		}
-		add(text, " __u%u %s_%u;", size * 8, count ? "count" : "pointer", at);
-		at += size;
-		gap = at;
-	}
-	add(text, " } __attribute__((packed));");
-}
-
-static void parts_add(struct text *text, const struct guess *guess)
-{
-	add(text, "static const struct layout_part guess_%08x_parts[] = {", guess->command);
-	for (uint32_t i = 0; i < guess->n_leads; i++) {
-		const struct lead_to *lead = &guess->leads[i];
-		const char *access = access_word(lead->read, lead->written);
-
-		if (lead->count_at >= 0)
-			add(text, " POINTER(struct guess_%08x, pointer_%u, count_%d, __u8[%u], %s),",
-			    guess->command, lead->at, lead->count_at, lead->unit, access);
-		else
-			add(text, " POINTER_FIXED(struct guess_%08x, pointer_%u, 1, __u8[%u], %s),",
-			    guess->command, lead->at, lead->extent, access);
-	}
-	add(text, " };");
-}
-
-static void row_add(struct text *text, const struct guess *guess)
-{
-	const char *old = guess->size_known ? "" : "OLD_";
-	uint32_t direction = _IOC_DIR(guess->command);
-	bool truthful = guess->size_known && guess->read == !!(direction & _IOC_WRITE) &&
-			guess->written == !!(direction & _IOC_READ);
-	const char *access = access_word(guess->read, guess->written);
-
-	if (!guess->read && !guess->written)
-		add(text, "NUMBER(0x%08x),", guess->command);
-	else if (guess->n_leads)
-		add(text, "NESTED%s%s(0x%08x, struct guess_%08x, guess_%08x),", truthful ? "" : "_",
-		    truthful ? "" : guess->size_known ? (guess->written ? "INOUT" : "IN") :
-		    guess->written ? "OLD_INOUT" : "OLD_IN", guess->command, guess->command, guess->command);
-	else if (truthful)
-		add(text, "FLAT(0x%08x, __u8[%u]),", guess->command, guess->size);
-	else
-		add(text, "%s%s(0x%08x, __u8[%u]),", guess->size_known ? "FLAT_" : old,
-		    guess->size_known && !guess->read ? "INOUT" : access, guess->command,
-		    guess->size ? guess->size : 1);
-}
-
-static void seen_add(struct text *text, const struct guess *guess, int64_t result)
-{
-	add(text, "result %lld; argument %s%s%s, %u bytes%s", (long long)result,
-	    guess->read ? "read" : "", guess->read && guess->written ? " and " : "",
-	    guess->written ? "written" : guess->read ? "" : "untouched", guess->size,
-	    guess->size_known ? " by its number" : " or more");
-	for (uint32_t i = 0; i < guess->n_leads; i++) {
-		const struct lead_to *lead = &guess->leads[i];
-
-		add(text, "; the pointer at %u: %s%s%s, %u bytes or more", lead->at,
-		    lead->read ? "read" : "", lead->read && lead->written ? " and " : "",
-		    lead->written ? "written" : "", lead->extent);
-		if (lead->count_at >= 0)
-			add(text, " (%u for each of the number at %d)", lead->unit, lead->count_at);
-	}
-	if (guess->n_lost)
-		add(text, "; %u places that nothing in the argument points to", guess->n_lost);
 }
 
 static struct verify_guess *guess_record(struct verify *verify, uint32_t class, uint32_t command)
@@ -419,7 +270,7 @@ static void lead_merge(struct guess *sum, const struct lead_to *lead)
 		}
 		return;
 	}
-	if (sum->n_leads < LEADS_MAX)
+	if (sum->n_leads < GUESS_LEADS_MAX)
 		sum->leads[sum->n_leads++] = *lead;
 }
 
@@ -436,50 +287,6 @@ static void guess_merge(struct guess *sum, const struct guess *guess)
 		lead_merge(sum, &guess->leads[i]);
 }
 
-static void say(const struct session *session, const struct verify_guess *record, const char *what,
-		const struct text *text)
-{
-	log_info("guest \"%s\": VERIFY %s 0x%08x %s %s", session->guest, proto_class_name(record->class),
-		 record->sum.command, what, text->text);
-}
-
-static void guess_say(const struct session *session, struct verify_guess *record, const struct guess *guess,
-		      int64_t result)
-{
-	struct text row = { .used = 0 }, text = { .used = 0 };
-	uint32_t hash = guess->n_lost + (result < 0);
-
-	row_add(&row, guess);
-	parts_add(&text, guess);
-	for (const char *at = text.text; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * 16777619u; /* FNV-1a */
-	for (const char *at = row.text; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * 16777619u;
-	if (hash == record->said || record->n_said == SAYINGS_MAX ||
-	    (result < 0 && !guess->read && !guess->written && !guess->n_leads))
-		return;
-	record->said = hash;
-	record->n_said++;
-	text.used = 0;
-	seen_add(&text, guess, result);
-	say(session, record, "undeclared", &text);
-	if (result < 0)
-		return;
-	if (guess->n_leads) {
-		text.used = 0;
-		struct_add(&text, guess);
-		say(session, record, "row", &text);
-		text.used = 0;
-		parts_add(&text, guess);
-		say(session, record, "row", &text);
-		text.used = 0;
-		add(&text, "LAYOUT_TYPE(guess_%08x, struct guess_%08x, guess_%08x_parts);", guess->command,
-		    guess->command, guess->command);
-		say(session, record, "row", &text);
-	}
-	say(session, record, "row", &row);
-}
-
 void verify_observe_end(struct session *session, struct verify_call *call, const struct mirror *mirror,
 			const struct handle *handle, const struct proto_ioctl *request, int64_t result)
 {
@@ -493,7 +300,7 @@ void verify_observe_end(struct session *session, struct verify_call *call, const
 		/* One that failed tells of a part at most. */
 		if (result >= 0)
 			guess_merge(&record->sum, &guess);
-		guess_say(session, record, result < 0 ? &guess : &record->sum, result);
+		verify_guess_say(session, record, result < 0 ? &guess : &record->sum, result);
 	}
 	free(call->observed);
 	free(call);

@@ -484,7 +484,7 @@ struct process *process_find(struct guest *g, uint64_t id)
 	return id == the_process.id && input_byte(&now.input) != 0xff ? &the_process : NULL;
 }
 
-bool process_may_write(struct process *process, uint64_t address)
+bool process_may_write(struct process_rights *rights, uint64_t address)
 {
 	return input_byte(&now.input) & 1;
 }
