@@ -92,7 +92,8 @@ static void node_note(const struct verify_piece *piece, bool succeeded)
 		node->touched = piece->touched;
 	if (piece->whole && !piece->ends_early && piece->beyond > node->beyond)
 		node->beyond = piece->beyond;
-	if (piece->before > node->before)
+	/* Strings are read in aligned words (lib/strnlen_user.c). */
+	if (piece->before > node->before && !(piece->ends_early && piece->before < sizeof(long)))
 		node->before = piece->before;
 	node->read |= piece->read;
 	node->written |= piece->written;
