@@ -19,6 +19,7 @@
 #include "hostd/session.h"
 
 #define START_SECONDS 5
+#define FILE_CLOSING UINT64_MAX /* in mirror->files: no handle has this number */
 #define STARTS_MAX 4 /* at once: the processors are needed for calls, whose pages do not wait long */
 #define LOOK_MS 100 /* how often who waits with a limit looks */
 #define SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE)
@@ -406,10 +407,14 @@ void mirror_interrupt_end(struct session *session, struct mirror *mirror)
 static void detach(struct session *session, struct mirror *mirror, uint32_t i)
 {
 	struct mirror_request request = { .kind = MIRROR_DETACH, .fd = MIRROR_FILE_FIRST + i };
+	uint64_t handle = mirror->files[i];
 
-	mirror->files[i] = 0;
+	/* Nobody else may get the number before it is closed there. */
+	mirror->files[i] = FILE_CLOSING;
 	if (mirror->state != MIRROR_DEAD)
 		ask_away(session, mirror, &request, -1);
+	/* It is open until the process is gone. */
+	mirror->files[i] = mirror->state == MIRROR_DEAD ? handle : 0;
 }
 
 static uint32_t file_find(const struct mirror *mirror, uint64_t handle)
