@@ -118,10 +118,10 @@ static void guess_join(struct guess *guess)
 	uint32_t n = 0, total = 0;
 
 	for (uint32_t i = 0; i < guess->n; i++) {
-		struct memory_piece *last = &guess->pieces[n - 1], *piece = &guess->pieces[i];
+		struct memory_piece *last = n ? &guess->pieces[n - 1] : NULL, *piece = &guess->pieces[i];
 		uint64_t end = piece->address + piece->size;
 
-		if (n && piece->address <= ((last->address + last->size - 1) | 4095)) {
+		if (last && piece->address <= ((last->address + last->size - 1) | 4095)) {
 			if (end > last->address + last->size)
 				last->size = end - last->address;
 		} else {

@@ -88,12 +88,12 @@ static void pages_read(struct gathering *g, uint32_t first, uint8_t *bytes)
 static void ranges_make(struct gathering *g)
 {
 	for (uint32_t i = 0; i < g->n; i++) {
-		struct proto_range *last = &g->ranges[g->n_ranges - 1];
+		struct proto_range *last = g->n_ranges ? &g->ranges[g->n_ranges - 1] : NULL;
 		uint64_t address = g->addresses[i];
 		uint32_t direction = PROTO_RANGE_IN |
 				     (process_may_write(g->process, address) ? PROTO_RANGE_OUT : 0);
 
-		if (g->n_ranges && last->address + last->length == address && last->direction == direction)
+		if (last && last->address + last->length == address && last->direction == direction)
 			last->length += PROTO_PAGE;
 		else
 			g->ranges[g->n_ranges++] = (struct proto_range){ address, PROTO_PAGE, direction };
