@@ -425,7 +425,7 @@ static int session_prepare(struct session *session, const struct control_message
 	if (r < 0)
 		return r;
 	if (start->transport == CONTROL_VCHAN)
-		mapping_init(&session->mappings, start->domid);
+		mapping_init(&session->mappings, start->domid, start->max_mapped);
 	*whatp = "memory";
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)
