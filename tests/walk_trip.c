@@ -51,6 +51,11 @@ void *page_end(size_t before_end)
 	return page + 4096 - before_end;
 }
 
+void page_end_take(void *at)
+{
+	ck_assert_int_eq(mprotect((void *)((uintptr_t)at & ~(uintptr_t)4095), 4096, PROT_NONE), 0);
+}
+
 static int driver_copy(uint64_t there, void *here, size_t size, bool write)
 {
 	uint8_t *at = here;

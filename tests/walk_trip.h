@@ -51,6 +51,8 @@ extern uint32_t trip_changed;
 
 /* A page followed by one that is not there; `before_end` bytes of it are left. */
 void *page_end(size_t before_end);
+/* Takes that page away. */
+void page_end_take(void *at);
 
 void trip_setup(void);
 void trip_teardown(void);

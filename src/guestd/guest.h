@@ -274,13 +274,14 @@ uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, voi
  * could be written. */
 int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
 
-/* The same for `n` pieces at once, one after the other in `data`; they stop at the
- * first byte that is not there. */
+/* The same for `n` pieces at once (at most PROTO_RANGES_MAX), one after the other in
+ * `data`. The first is true if all is there; the second stops at the first byte that
+ * is not. */
 struct memory_piece {
 	uint64_t address;
 	size_t size;
 };
-ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data);
+bool memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data);
 ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data);
 
 #endif

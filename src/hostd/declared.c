@@ -45,20 +45,20 @@ void declared_free(struct declared *declared)
  * ends at a guard. What follows the structure follows it here too. */
 static int place(struct declared *declared, struct walk_segment *segment, uint32_t n)
 {
-	struct walk_segment *before = segment - 1;
+	struct walk_segment *before = segment->joined ? segment - 1 : NULL;
 	bool edge = n < segment->length || (segment->flags & LAYOUT_UP_TO);
 	uint32_t size = n;
 	uint8_t *memory;
 
 	/* Nothing has looked into the structure but for the length of this. */
-	if (segment->joined)
+	if (before)
 		size += before->length;
 	else if (!n)
 		return 0;
 	memory = edge || !n ? image_edge(&declared->image, size) : image_piece(&declared->image, size);
 	if (!memory)
 		return -EFAULT;
-	if (segment->joined) {
+	if (before) {
 		memcpy(memory, before->memory, before->length);
 		before->memory = memory;
 		memory += before->length;
