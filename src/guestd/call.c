@@ -274,6 +274,11 @@ static void interrupts_flush(struct guest *guest)
 	}
 }
 
+int call_send_alone(struct guest *guest, uint16_t opcode, const void *body)
+{
+	return channel_send(guest->channel, opcode, ++guest->tag << SLOT_BITS | 0xff, body, NULL, 0);
+}
+
 void call_flush(struct guest *guest)
 {
 	struct call *call;
@@ -281,6 +286,7 @@ void call_flush(struct guest *guest)
 	if (!guest->channel || !guest->settled)
 		return;
 	interrupts_flush(guest);
+	mapping_flush(guest);
 	while ((call = guest->waiting)) {
 		int r;
 
@@ -466,7 +472,7 @@ static int opened(struct guest *guest, struct call *call, const struct proto_mes
 		/* The program was killed meanwhile: nobody will release it. */
 		struct proto_release body = { .handle = file->handle };
 
-		(void)channel_send(guest->channel, PROTO_RELEASE, ++guest->tag << SLOT_BITS | 0xff, &body, NULL, 0);
+		(void)call_send_alone(guest, PROTO_RELEASE, &body);
 		file_free(file);
 	}
 	return 0;
@@ -526,6 +532,8 @@ static const struct {
 	int (*done)(struct guest *guest, struct call *call, const struct proto_message *message);
 } answers[] = {
 	{ PROTO_OPEN, opened },	 { PROTO_READ, read_done },	 { PROTO_WRITE, write_done },
+	{ PROTO_MMAP, mapping_mmap_done }, { PROTO_LSEEK, mapping_lseek_done },
+	{ PROTO_FASYNC, mapping_fasync_done },
 	{ PROTO_POLL, poll_done }, { PROTO_IOCTL, call_ioctl_done }, { PROTO_RELEASE, released },
 };
 
@@ -570,8 +578,9 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 	uint64_t sent_ns;
 	int r = 0;
 
-	/* The release of an open that nobody waited for has no call. */
-	if (!call && message->header.opcode == PROTO_RELEASE_ANSWER)
+	/* What was sent alone has no call. */
+	if (!call && (message->header.opcode == PROTO_RELEASE_ANSWER ||
+		      message->header.opcode == PROTO_MUNMAP_ANSWER))
 		return 0;
 	if (!call || (call->opcode | PROTO_ANSWER) != message->header.opcode)
 		return call_misfit(guest, message, "it answers no request");

@@ -142,7 +142,7 @@ void connection_take(struct guest *guest)
 	guest->settled = false;
 	transport = guest->channel->transport;
 	if (guest_watch(guest, transport->event_fd, &guest->channel) < 0 ||
-	    (transport->life_fd >= 0 && guest_watch(guest, transport->life_fd, &guest->channel) < 0))
+	    (transport->life_fd >= 0 && guest_watch_end(guest, transport->life_fd, &guest->channel) < 0))
 		connection_lost(guest, "cannot watch the connection");
 	else if (channel_hello(guest->channel, PROTO_IN_FLIGHT_MAX) < 0)
 		connection_lost(guest, "cannot say HELLO");
@@ -165,6 +165,7 @@ void connection_lost(struct guest *guest, const char *reason)
 	guest->channel = NULL;
 	channel_free(channel);
 	file_all_dead(guest);
+	mapping_all_lost(guest);
 	for (struct node *node = guest->nodes; node; node = node->next)
 		node->add.device = 0;
 	sd_notify(0, "STATUS=Waiting for the host.");
@@ -227,12 +228,23 @@ static int on_ready(struct guest *guest, const struct proto_message *message)
 	return 0;
 }
 
+static int on_signal(struct guest *guest, const struct proto_message *message)
+{
+	const struct proto_signal *signal = message->body;
+	struct file *file = file_find(guest, signal->handle);
+
+	if (file)
+		mapping_signal(file, signal->band);
+	return 0;
+}
+
 static const struct {
 	uint16_t opcode;
 	int (*serve)(struct guest *guest, const struct proto_message *message);
 } messages[] = {
 	{ PROTO_HELLO, on_hello },	       { PROTO_DEVICE_ADD, on_device_add },
 	{ PROTO_DEVICE_REMOVE, on_device_remove }, { PROTO_DEVICE_END, on_device_end },
+	{ PROTO_READY, on_ready },		       { PROTO_SIGNAL, on_signal },
 	{ PROTO_READY, on_ready },		       { PROTO_MEM_READ, on_demand_wanted },
 	{ PROTO_MEM_WRITE, on_demand_written },
 };

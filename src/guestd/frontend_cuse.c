@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "guestd/guest.h"
+#include "kmod-mmhelper/mmhelper.h"
 
 struct cuse_node {
 	struct fuse_session *session;
@@ -26,7 +27,15 @@ struct cuse_node {
 
 static void cuse_open(fuse_req_t request, struct fuse_file_info *info)
 {
-	call_open(fuse_req_userdata(request), request, info);
+	struct node *node = fuse_req_userdata(request);
+
+	/* Our own opening has no file. */
+	if (mapping_opens_itself(node, request)) {
+		info->fh = 0;
+		fuse_reply_open(request, info);
+	} else {
+		call_open(node, request, info);
+	}
 }
 
 static struct file *file_of(const struct fuse_file_info *info)
@@ -36,7 +45,10 @@ static struct file *file_of(const struct fuse_file_info *info)
 
 static void cuse_release(fuse_req_t request, struct fuse_file_info *info)
 {
-	call_release(request, file_of(info));
+	if (file_of(info))
+		call_release(request, file_of(info));
+	else
+		fuse_reply_err(request, 0);
 }
 
 static void cuse_read(fuse_req_t request, size_t size, off_t offset, struct fuse_file_info *info)
@@ -53,6 +65,9 @@ static void cuse_write(fuse_req_t request, const char *data, size_t size, off_t 
 static void cuse_ioctl(fuse_req_t request, int command, void *argument, struct fuse_file_info *info,
 		       unsigned int flags, const void *in, size_t in_size, size_t out_size)
 {
+	if ((unsigned int)command == MMHELPER_NODE_REQUEST &&
+	    mapping_request(request, file_of(info), (uintptr_t)argument))
+		return;
 	call_ioctl(request, file_of(info), (unsigned int)command, (uintptr_t)argument, flags);
 }
 
@@ -174,6 +189,14 @@ static int node_try(struct node *node, const char *path, bool real_number)
 	return 0;
 }
 
+/* While the loop is in node_add(), which waits for the node's adoption. */
+static void cuse_node_serve(struct node *node)
+{
+	struct cuse_node *cuse = node->private;
+
+	(void)guest_fuse_serve(node->guest, cuse->session, cuse->fd);
+}
+
 static int cuse_node_add(struct node *node)
 {
 	char path[sizeof("/dev/") + PROTO_NAME_MAX];
@@ -195,6 +218,9 @@ static int cuse_node_add(struct node *node)
 			  r == -ENOENT ? ": modprobe cuse" : "");
 		return r;
 	}
+	r = mapping_adopt(node, path, cuse_node_serve);
+	if (r < 0)
+		log_warning("node \"%s\": mmhelper: %s: no mmap", node->name, strerror(-r));
 	if (chmod(path, node->add.mode & 0777) < 0)
 		log_warning("node \"%s\": chmod %s: %s", node->name, path, strerror(errno));
 	cuse = node->private;

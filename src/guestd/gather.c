@@ -116,14 +116,13 @@ int gather_nested(struct call *call, const struct layout_need *need, const uint8
 	lead_away(&guest->lead, true);
 	r = gather_walk(at, call->pid, need, &facts, limit, call->body.ioctl.argument);
 	lead_back(&guest->lead);
-	/* The host refuses a descriptor by itself, and says so. */
 	if (r < 0)
 		return r;
 	call->ranges = calloc(at->walk.n_segments + 1, sizeof(call->ranges[0]));
 	if (!call->ranges)
 		return -ENOMEM;
 	call->body.ioctl.n_ranges = gather_ranges(at, call->ranges, bytesp, sizep);
-	return 0;
+	return r;
 }
 
 /* True if an answer may write `range`: it lies in one that was offered for that. */

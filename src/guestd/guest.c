@@ -48,6 +48,13 @@ int guest_watch(struct guest *guest, int fd, void *what)
 	return epoll_ctl(guest->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+int guest_watch_end(struct guest *guest, int fd, void *what)
+{
+	struct epoll_event event = { .events = EPOLLRDHUP, .data.ptr = what };
+
+	return epoll_ctl(guest->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
 void guest_unwatch(struct guest *guest, int fd)
 {
 	epoll_ctl(guest->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -88,6 +95,8 @@ static void event_serve(struct guest *guest, void *what)
 
 	if (what == &guest->signal_fd) {
 		on_stop_signal(guest);
+	} else if (what == &guest->helper_fd) {
+		mapping_serve(guest);
 	} else if (what == &guest->connected_fd) {
 		connection_take(guest);
 	} else if (what == &guest->processes) {
@@ -124,7 +133,8 @@ static int wait_events(struct guest *guest, struct epoll_event *events)
 			if (channel_now_ns() >= guest->spin_until_ns)
 				guest->spin_until_ns = 0;
 			sched_yield();
-		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due || guest->wants)) {
+		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due || guest->wants ||
+							    guest->mappings_due)) {
 			sleep = false;
 		}
 	}
@@ -222,6 +232,9 @@ int guest_run(const struct guest_config *config)
 		log_error("cannot start: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
+	guest.helper_fd = -1;
+	if (guest.frontend == &frontend_cuse)
+		mapping_start(&guest);
 	if (guest.frontend->start(&guest) < 0)
 		return EXIT_FAILURE;
 	r = connection_start(&guest);

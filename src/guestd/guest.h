@@ -35,6 +35,7 @@ struct node {
 	struct guest *guest;
 	uint32_t n_files;
 	bool removed; /* goes when its last file does */
+	pid_t opener; /* the thread that has it adopted; 0: none */
 	void *private; /* the frontend's */
 };
 
@@ -47,6 +48,7 @@ struct file {
 	uint32_t ready; /* last known mask of them */
 	uint64_t ready_ns; /* when it was learnt */
 	struct fuse_pollhandle *poll_handle; /* who waits for a change, or NULL */
+	uint64_t async; /* the module's number of the open file, if SIGIO was asked for */
 	struct layout_facts facts; /* what ioctls have settled */
 };
 
@@ -73,7 +75,11 @@ struct call {
 		struct proto_write write;
 		struct proto_ioctl ioctl;
 		struct proto_poll poll;
+		struct proto_mmap mmap;
+		struct proto_lseek lseek;
+		struct proto_fasync fasync;
 	} body;
+	uint64_t token; /* MMAP, LSEEK, FASYNC: the module's number of the request */
 	pid_t pid; /* IOCTL: the caller's thread */
 	struct proto_range range; /* IOCTL, flat: the caller's memory */
 	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
@@ -111,6 +117,9 @@ struct guest {
 	struct on_demand_want *wants; /* in order; memory that the host asked for */
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
+	int helper_fd; /* the kernel module, or -1 */
+	struct mapping *mappings; /* of granted pages */
+	bool mappings_due; /* some have ended, and the host does not know */
 	struct log_limit limit;
 	char last_reason[200]; /* why there is no connection, as last logged */
 };
@@ -147,6 +156,8 @@ void connection_lost(struct guest *guest, const char *reason);
 
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
 int guest_watch(struct guest *guest, int fd, void *what);
+/* The same for a socket whose end alone is of interest. */
+int guest_watch_end(struct guest *guest, int fd, void *what);
 void guest_unwatch(struct guest *guest, int fd);
 
 /* Receives and processes what is queued on one FUSE session. -ENODEV when the
@@ -204,6 +215,9 @@ void call_fail_all(struct guest *guest, int error);
 struct call *call_new_on(struct file *file, uint16_t opcode, fuse_req_t request);
 /* Sends a call, or lets it wait with a copy of its data. */
 void call_submit(struct call *call, const void *data, uint32_t size);
+/* Sends a request that has no call: its answer is not waited for. 0 or as
+ * channel_send(). */
+int call_send_alone(struct guest *guest, uint16_t opcode, const void *body);
 /* Takes a call out of every list, so that nothing finds it any more. */
 void call_detach(struct call *call);
 /* The request, for the one answer that it gets. */
@@ -216,6 +230,30 @@ int call_misfit(struct guest *guest, const struct proto_message *message, const 
 struct call *call_on_demand(struct guest *guest, uint64_t tag);
 /* The answer to an IOCTL. */
 int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message);
+
+/* mapping.c: mmap, lseek and SIGIO, by the kernel module. */
+/* Opens the module; without it (logged) nodes are as CUSE makes them. */
+void mapping_start(struct guest *guest);
+/* Has the module adopt a node, before programs can open it; `serve` serves the
+ * node's requests meanwhile. 0 (also without the module) or negative errno. */
+int mapping_adopt(struct node *node, const char *path, void (*serve)(struct node *node));
+/* True if a request comes from the thread that has the node adopted: then it is for
+ * guestd to answer. */
+bool mapping_opens_itself(const struct node *node, fuse_req_t request);
+/* Serves an ioctl with MMHELPER_NODE_REQUEST; false if its token is made up, and it
+ * is a program's own ioctl. */
+bool mapping_request(fuse_req_t request, struct file *file, uint64_t token);
+/* The module has news. */
+void mapping_serve(struct guest *guest);
+/* Sends what has ended, if there is room. */
+void mapping_flush(struct guest *guest);
+/* The connection is lost: what is mapped over it goes. */
+void mapping_all_lost(struct guest *guest);
+/* The host says that the driver sends SIGIO. */
+void mapping_signal(struct file *file, uint32_t band);
+int mapping_mmap_done(struct guest *guest, struct call *call, const struct proto_message *message);
+int mapping_lseek_done(struct guest *guest, struct call *call, const struct proto_message *message);
+int mapping_fasync_done(struct guest *guest, struct call *call, const struct proto_message *message);
 
 /* memory.c: the calling program's memory. Copies up to `size` bytes at `address`
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.

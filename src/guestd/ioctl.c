@@ -8,7 +8,8 @@
 
 #include "guestd/gather.h"
 #include "guestd/on_demand.h"
-#include "proto/layout.h"
+#include "kmod-mmhelper/mmhelper.h"
+#include "proto/layout_walk.h"
 
 /* Reads the caller's structure for a flat ioctl. 0 or a negative errno; call->range
  * tells what was there. */
@@ -34,8 +35,8 @@ static int flat_gather(struct call *call, uint8_t *data, const struct layout_nee
 	return 0;
 }
 
-/* Reads what a declared ioctl uses, into `image` or elsewhere. 0 or a negative errno
- * for the caller. */
+/* Reads what a declared ioctl uses, into `image` or elsewhere. As gather_nested(), with
+ * an errno for the caller. */
 static int declared_gather(struct call *call, const struct layout_need *need, uint8_t *image,
 			   const void **datap, uint32_t *sizep)
 {
@@ -56,15 +57,13 @@ static int declared_gather(struct call *call, const struct layout_need *need, ui
 }
 
 /* True if a device that may do so should serve a declared command on demand after
- * all: there is more of it than a message carries (`r`), or its row does not cover
- * what the structure says. */
+ * all: there is more of it than a message carries, or its row does not cover what the
+ * structure says. `r` is what gathering it gave. */
 static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
 {
-	uint32_t there = call->ranges ? call->ranges[0].length : call->range.length;
-
-	if (r < 0)
-		return need->row->type && (r == -ENOMEM || r == -E2BIG);
-	return !layout_need_flat(need, bytes, there);
+	if (need->row->type)
+		return r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT;
+	return r == 0 && !layout_need_flat(need, bytes, call->range.length);
 }
 
 /* How the command is served: whether its driver gets the program's own pointers. */
@@ -72,11 +71,11 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 {
 	uint32_t flags = call->file->node->add.flags;
 
-	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
-		return false;
 	/* A 32-bit program's structures are known to the kernel's compat entry only. */
 	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
 		return true;
+	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return false;
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN)
 		return false;
 	return !need || (flags & PROTO_DEVICE_IOCTL_ON_DEMAND);
@@ -100,8 +99,8 @@ static void ranges_drop(struct call *call)
 	call->body.ioctl.n_ranges = 0;
 }
 
-/* Gathers the memory that goes with the request. 0, or a negative errno for the
- * program. */
+/* Gathers the memory that goes with the request. A negative errno for the program, or
+ * something else. */
 static int gather(struct call *call, uint8_t *image, const void **datap, uint32_t *sizep)
 {
 	struct layout_need row;
@@ -113,8 +112,6 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 	/* A command without a row goes without its memory: the host refuses it and
 	 * says so, in one place for all guests. */
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
-		return 0;
-	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
 		return 0;
 	r = declared_gather(call, need, image, datap, sizep);
 	if (is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {
@@ -141,7 +138,9 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		.handle = file->handle,
 		.command = command,
 		.argument = argument,
-		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
+		.flags = (flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0) |
+			 (flags & MMHELPER_IOCTL_FLAGS ? PROTO_IOCTL_FLAGS : 0) |
+			 (flags & MMHELPER_IOCTL_NONBLOCK ? PROTO_IOCTL_NONBLOCK : 0),
 	};
 	r = gather(call, image, &data, &size);
 	if (r < 0) {

@@ -48,6 +48,7 @@ struct conf_device {
 	char *path; /* absolute; a glob(7) pattern if is_glob */
 	char *name; /* below the guest's /dev, may hold one '*'; NULL: the path below /dev */
 	enum conf_ioctls ioctls;
+	struct control_rules rules; /* deny and allow; only_allowed is left to policy.h */
 	bool is_glob;
 	bool all_guests;
 	uint32_t mode;

@@ -23,14 +23,11 @@ struct declared *declared_new(void);
 void declared_free(struct declared *declared);
 
 /* Checks `ranges` (`n`, with `bytes` behind them) against what `need` says of the
- * command and makes the copies. `limit` as for a walk. 0; WALK_DESCRIPTOR; -EINVAL
+ * command and makes the copies. `limit` as for a walk. 0; WALK_DESCRIPTOR or WALK_VARIANT; -EINVAL
  * when the ranges are not those that the table asks for; or as walk_run(). */
 int declared_walk(struct declared *declared, const struct layout_need *need,
 		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,
 		  const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
-
-/* The structure at the argument, `need` bytes, or NULL when it is not all there. */
-const void *declared_structure(const struct declared *declared);
 
 /* Puts the addresses in. What to give the driver as its argument: an address that
  * faults if the caller has no memory there. */

@@ -17,7 +17,6 @@ static int prepare(struct session *session, struct declared *declared,
 {
 	const struct proto_ioctl *request = message->body;
 	const struct proto_range *ranges;
-	const void *structure;
 	const uint8_t *bytes;
 	uint32_t n;
 	int r;
@@ -25,20 +24,12 @@ static int prepare(struct session *session, struct declared *declared,
 	ranges = proto_ranges(message, &n, &bytes);
 	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
 			  request->argument, ranges, n, bytes);
-	if (r == WALK_DESCRIPTOR) {
-		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
+	if (r > 0) {
+		ioctl_refuse(session, handle, request->command,
+			     r == WALK_DESCRIPTOR ? IOCTL_DESCRIPTOR : IOCTL_VARIANT);
 		return -ENOTTY;
 	}
-	if (r < 0 || !need->flat_if)
-		return r;
-	structure = declared_structure(declared);
-	if (!structure)
-		return -EFAULT;
-	if (!need->flat_if(structure)) {
-		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
-		return -ENOTTY;
-	}
-	return 0;
+	return r;
 }
 
 bool ioctl_declared_serve(struct session *session, struct workspace *workspace,

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hostd/async.h"
 #include "hostd/ioctl.h"
+#include "hostd/mapping.h"
+#include "hostd/rules.h"
 #include "hostd/session.h"
 
 #define SLOW_NS (LEAD_AWAY_US * 1000u)
@@ -259,6 +262,28 @@ static bool serve_poll(struct session *session, struct workspace *workspace,
 	return lead_mine(&session->lead);
 }
 
+static bool serve_lseek(struct session *session, struct workspace *workspace,
+			const struct proto_message *message, struct operation *operation)
+{
+	const struct proto_lseek *request = message->body;
+	struct handle *handle = operation_handle(session, message, request->handle);
+	struct proto_lseek_answer answer = { .result = -EBADF };
+	uint64_t tag = operation->tag;
+	uint64_t since_ns;
+
+	if (handle) {
+		since_ns = operation_begin(session, operation, handle);
+		answer.result = lseek(handle->fd, request->offset, request->whence);
+		answer.result = answer.result < 0 ? -errno : answer.result;
+		operation_end(session, operation, handle, since_ns);
+	}
+	operation_leave(session, operation);
+	session_send(session, PROTO_LSEEK_ANSWER, tag, &answer, NULL, 0);
+	if (handle)
+		operation_handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
 static bool serve_release(struct session *session, const struct proto_message *message)
 {
 	const struct proto_release *request = message->body;
@@ -311,6 +336,7 @@ static bool serve_open(struct session *session, struct workspace *workspace,
 	} else {
 		operation->class = device->add.class;
 		operation->device_flags = device->add.flags;
+		operation->rules = rules_get(device->rules);
 		if (control_send(session->control_fd, &control, -1) < 0)
 			session_end(session, "the supervisor is gone");
 	}
@@ -329,14 +355,18 @@ void operation_opened(struct session *session, uint64_t tag, int error, int fd)
 	}
 	session->n_opening--;
 	if (fd < 0) {
+		rules_put(operation->rules);
 		open_answer(session, operation, -(error > 0 ? error : EIO), 0);
 		return;
 	}
 	handle = handle_add(&session->handles, fd, operation->device, operation->class, operation->flags);
-	if (handle)
+	if (handle) {
 		handle->device_flags = operation->device_flags;
-	else
+		handle->rules = operation->rules;
+	} else {
+		rules_put(operation->rules);
 		close(fd);
+	}
 	open_answer(session, operation, handle ? 0 : -EMFILE, handle ? handle->id : 0);
 }
 
@@ -383,7 +413,8 @@ static const struct {
 	operation_run_fn run;
 } runs[] = {
 	{ PROTO_OPEN, serve_open },   { PROTO_READ, serve_read }, { PROTO_WRITE, serve_write },
-	{ PROTO_IOCTL, ioctl_serve }, { PROTO_POLL, serve_poll },
+	{ PROTO_IOCTL, ioctl_serve }, { PROTO_POLL, serve_poll }, { PROTO_MMAP, mapping_serve },
+	{ PROTO_LSEEK, serve_lseek }, { PROTO_FASYNC, async_serve },
 };
 
 bool operation_serve(struct session *session, struct workspace *workspace,
@@ -405,6 +436,8 @@ bool operation_serve(struct session *session, struct workspace *workspace,
 	 * taken by operations that block. */
 	if (message->header.opcode == PROTO_RELEASE)
 		return serve_release(session, message);
+	if (message->header.opcode == PROTO_MUNMAP)
+		return mapping_serve_end(session, message);
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
 		if (runs[i].opcode == message->header.opcode)
 			return runs[i].run(session, workspace, message,

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hostd/async.h"
 #include "hostd/session.h"
 
 #define RING_ENTRIES 256
@@ -20,6 +21,7 @@
 #define KIND_SHIFT 56
 enum kind {
 	KIND_WAKE = 1, KIND_CONTROL, KIND_LIFE, KIND_HANDLE, KIND_REMOVE, KIND_FAULT, KIND_MIRROR_LIFE,
+	KIND_ASYNC,
 };
 
 static uint64_t user_data(enum kind kind, uint64_t id)
@@ -213,6 +215,11 @@ static void completion(struct session *session, const struct io_uring_cqe *cqe)
 		if (!(cqe->flags & IORING_CQE_F_MORE))
 			watch(&session->readiness, session->control_fd, POLLIN, cqe->user_data);
 		return;
+	case KIND_ASYNC:
+		async_read(session);
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			watch(&session->readiness, session->async_fd, POLLIN, cqe->user_data);
+		return;
 	case KIND_LIFE:
 		session_end(session, NULL);
 	case KIND_HANDLE:
@@ -238,6 +245,7 @@ static void *readiness_main(void *context)
 
 	watch(readiness, readiness->wake_fd, POLLIN, user_data(KIND_WAKE, 0));
 	watch(readiness, session->control_fd, POLLIN, user_data(KIND_CONTROL, 0));
+	watch(readiness, session->async_fd, POLLIN, user_data(KIND_ASYNC, 0));
 	if (session->channel->transport->life_fd >= 0)
 		watch(readiness, session->channel->transport->life_fd, POLLIN | POLLRDHUP,
 		      user_data(KIND_LIFE, 0));

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostd/async.h"
+#include "hostd/rules.h"
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
 
@@ -123,6 +125,7 @@ static bool push_devices(struct session *session)
 			if (device->announced && !push(session, PROTO_DEVICE_REMOVE, &remove, NULL))
 				return false;
 			*at = device->next;
+			rules_put(device->rules);
 			free(device);
 			continue;
 		}
@@ -151,6 +154,28 @@ static bool push_ready(struct session *session)
 	return true;
 }
 
+static bool push_signals(struct session *session)
+{
+	struct handle_table *table = &session->handles;
+
+	for (uint32_t i = 0, seen = 0; i < table->n_max && seen < table->n_used; i++) {
+		struct handle *handle = &table->handles[i];
+
+		if (!handle->id)
+			continue;
+		seen++;
+		while (handle->bands && !handle->released) {
+			uint32_t band = __builtin_ctz(handle->bands);
+			struct proto_signal signal = { .handle = handle->id, .band = band };
+
+			if (!push(session, PROTO_SIGNAL, &signal, NULL))
+				return false;
+			handle->bands &= ~(1u << band);
+		}
+	}
+	return true;
+}
+
 void session_push(struct session *session)
 {
 	struct proto_device_end end = { 0 };
@@ -158,7 +183,8 @@ void session_push(struct session *session)
 	/* Who waits for room came first; older news must not follow newer. */
 	if (!session->backlog || !session->up || session->n_sending)
 		return;
-	session->backlog = !mirror_push(session) || !push_devices(session) || !push_ready(session);
+	session->backlog = !mirror_push(session) || !push_devices(session) || !push_ready(session) ||
+			   !push_signals(session);
 	end.n_devices = session->n_devices_announced;
 	if (!session->backlog && session->devices_told && !session->end_announced) {
 		session->end_announced = push(session, PROTO_DEVICE_END, &end, NULL);
@@ -174,6 +200,7 @@ void session_push(struct session *session)
 static void device_add(struct session *session, const struct control_message *message)
 {
 	struct device *device = calloc(1, sizeof(*device));
+	bool failed = false;
 
 	if (!device)
 		session_end(session, "no memory for a device");
@@ -186,6 +213,10 @@ static void device_add(struct session *session, const struct control_message *me
 		.mode = message->mode,
 		.flags = message->flags,
 	};
+	device->rules = rules_new(&message->rules, &failed);
+	/* Without its rules it must not be served. */
+	if (failed)
+		session_end(session, "no memory for a device's rules");
 	memcpy(device->name, message->name, sizeof(device->name) - 1);
 	device->next = session->devices;
 	session->devices = device;
@@ -383,12 +414,18 @@ static int session_prepare(struct session *session, const struct control_message
 	int r;
 
 	sigaction(OPERATION_SIGNAL, &action, NULL);
+	*whatp = "signals";
+	r = async_init(session);
+	if (r < 0)
+		return r;
 	limits_set(start->max_handles);
 	*whatp = start->transport == CONTROL_VCHAN ? "vchan server (is xen-gntalloc loaded, are grants left?)"
 						   : "unix transport";
 	r = transport_make(session, start, fd);
 	if (r < 0)
 		return r;
+	if (start->transport == CONTROL_VCHAN)
+		mapping_init(&session->mappings, start->domid);
 	*whatp = "memory";
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)

@@ -16,6 +16,7 @@
 
 #include "hostd/control.h"
 #include "hostd/handle.h"
+#include "hostd/mapping.h"
 #include "hostd/mirror.h"
 #include "hostd/operation.h"
 #include "hostd/readiness.h"
@@ -33,6 +34,7 @@ struct device {
 	struct device *next;
 	uint32_t id;
 	struct proto_device_add add;
+	struct rules *rules; /* a holder */
 	char name[PROTO_NAME_MAX + 1];
 	bool announced; /* the guest knows of it */
 	bool removed; /* and must be told that it is gone, if announced */
@@ -51,9 +53,11 @@ struct session {
 	struct lead lead;
 	struct channel *channel;
 	int control_fd;
+	int async_fd; /* SIGIO of drivers */
 	char guest[PROTO_NAME_MAX + 1];
 	struct handle_table handles;
 	struct operation_table operations;
+	struct mapping_table mappings;
 	struct readiness readiness;
 	struct mirror_table mirrors;
 	struct device *devices;

@@ -179,6 +179,11 @@
 #define DESCRIPTOR_IN(t, member, ...) \
 	{ .kind = LAYOUT_DESCRIPTOR, .at = offsetof(t, member), __VA_ARGS__ }
 
+/* A variant of the structure that these parts do not cover. */
+#define UNDECLARED_IF(predicate) { .kind = LAYOUT_UNDECLARED, .when = predicate }
+/* A variant that no driver takes: EINVAL. */
+#define INVALID_IF(predicate) { .kind = LAYOUT_INVALID, .when = predicate }
+
 #define LAYOUT_PARTS(list) .n_parts = sizeof(list) / sizeof((list)[0]), .parts = list
 /* NAME_type: the C type and its parts. */
 #define LAYOUT_TYPE(name, type, part_list)                                               \
@@ -209,10 +214,6 @@
 	NESTED_ROW(command, #command, LAYOUT_READS(command), LAYOUT_WRITES(command), ctype, name)
 #define NESTED_INOUT(command, ctype, name) NESTED_ROW(command, #command, 1, 1, ctype, name)
 #define NESTED_IN(command, ctype, name) NESTED_ROW(command, #command, 1, 0, ctype, name)
-#define NESTED_IF(command, ctype, name, predicate)                                      \
-	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),     \
-	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype), #command, predicate,    \
-	  &name##_type, 0, NULL }
 #define NESTED_OLD_IN(command, ctype, name)                                             \
 	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, ctype), 0, #command, NULL,      \
 	  &name##_type, 0, NULL }
@@ -259,6 +260,8 @@ extern const struct layout_table layout_tty;
 extern const struct layout_table layout_tun;
 extern const struct layout_table layout_drm;
 extern const struct layout_table layout_virtgpu;
+extern const struct layout_table layout_console;
+extern const struct layout_table layout_netmap;
 extern const struct layout_table layout_fb;
 extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;

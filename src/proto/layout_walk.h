@@ -30,8 +30,9 @@
 #define WALK_FIXUPS_MAX 2048u
 /* No page is there (vm.mmap_min_addr), and as little in any other process. */
 #define WALK_NOWHERE 8u
-/* What walk_run() returns for a descriptor. */
+/* What walk_run() returns for a descriptor, and for what the table does not cover. */
 #define WALK_DESCRIPTOR 1
+#define WALK_VARIANT 2
 
 /* One piece of the caller's memory. */
 struct walk_segment {
@@ -73,9 +74,9 @@ struct walk {
 
 /* Walks all that a command uses at `argument`, an address of LAYOUT_POINTER_MIN or
  * more. `need` comes from layout_find() and has a type. 0; WALK_DESCRIPTOR when
- * the caller would pass a descriptor; -ENOMEM when it is more than the limit or
- * than the arrays hold; -E2BIG for a list longer than WALK_DEPTH_MAX; or what
- * fetch() returned. */
+ * the caller would pass a descriptor; WALK_VARIANT; -ENOMEM when it is more than the limit or
+ * than the arrays hold; -E2BIG for a list longer than WALK_DEPTH_MAX; -EINVAL where the
+ * table says so; or what fetch() returned. */
 int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argument);
 
 /* For fetch(): `n` bytes are at segment->memory. Sets segment->present, which may be

@@ -155,12 +155,55 @@ enum proto_kind {
 	F(uint32_t, ready, HEX, "poll mask of all watched events")                       \
 	F(uint32_t, pad, PAD, "zero")
 
+#define PROTO_MMAP_FIELDS(F)                                                             \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint64_t, offset, HEX, "mmap(2) offset, in bytes")                             \
+	F(uint64_t, length, DEC, "bytes, whole pages")                                   \
+	F(uint32_t, flags, HEX, "PROTO_MMAP_… bits")                                     \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_MMAP_ANSWER_FIELDS(F)                                                      \
+	F(int64_t, result, RESULT, "0, or a negative errno")                             \
+	F(uint64_t, mapping, HEX, "the mapping's number, for MUNMAP; 0 with a descriptor") \
+	F(uint32_t, flags, HEX, "PROTO_MAPPED_… bits")                                   \
+	F(uint32_t, cache, DEC, "PROTO_CACHE_… of the pages")                            \
+	F(uint32_t, n_refs, DEC, "grant references in the payload, 4 bytes each, one a page") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_MUNMAP_FIELDS(F)                                                           \
+	F(uint64_t, mapping, HEX, "the mapping that no program of the guest has any more")
+
+#define PROTO_MUNMAP_ANSWER_FIELDS(F)                                                    \
+	F(int64_t, result, RESULT, "0, or a negative errno")
+
+#define PROTO_LSEEK_FIELDS(F)                                                            \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(int64_t, offset, RESULT, "lseek(2) offset, in bytes")                          \
+	F(uint32_t, whence, DEC, "lseek(2) whence")                                      \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_LSEEK_ANSWER_FIELDS(F)                                                     \
+	F(int64_t, result, RESULT, "the new position, or a negative errno")
+
+#define PROTO_FASYNC_FIELDS(F)                                                           \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, on, DEC, "1: have SIGNAL sent when the driver would send SIGIO; 0: no more") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_FASYNC_ANSWER_FIELDS(F)                                                    \
+	F(int64_t, result, RESULT, "0, or a negative errno")
+
 #define PROTO_INTERRUPT_FIELDS(F)                                                        \
 	F(uint64_t, target, DEC, "tag of the request to interrupt; unknown tags are ignored")
 
 #define PROTO_READY_FIELDS(F)                                                            \
 	F(uint64_t, handle, HEX, "the open file")                                        \
 	F(uint32_t, ready, HEX, "poll mask of all watched events")                       \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_SIGNAL_FIELDS(F)                                                           \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint32_t, band, DEC, "POLL_IN, POLL_OUT, … as the driver gave it (siginfo)")   \
 	F(uint32_t, pad, PAD, "zero")
 
 #define PROTO_PROCESS_END_FIELDS(F)                                                      \
@@ -185,8 +228,8 @@ enum proto_kind {
 /* An answer has its request's opcode with this bit. */
 #define PROTO_ANSWER 0x8000
 
-/* M(NAME, name, opcode, from, payload, meaning). 0x16–0x1f are kept for MMAP,
- * MUNMAP, LSEEK and FASYNC; 0x30–0x3f are driver memory operations. */
+/* M(NAME, name, opcode, from, payload, meaning). 0x30–0x3f are driver memory
+ * operations. */
 #define PROTO_MESSAGES(M)                                                                \
 	M(HELLO, hello, 0x0001, BOTH, NONE, "first message of either side")              \
 	M(DEVICE_ADD, device_add, 0x0002, HOST, NAME, "a device that the guest may open") \
@@ -198,9 +241,14 @@ enum proto_kind {
 	M(WRITE, write, 0x0013, GUEST, DATA, "write(2)")                                 \
 	M(IOCTL, ioctl, 0x0014, GUEST, RANGES, "ioctl(2) and the memory it reads")       \
 	M(POLL, poll, 0x0015, GUEST, NONE, "ask for readiness and have it pushed")       \
+	M(MMAP, mmap, 0x0016, GUEST, NONE, "mmap(2)")                                    \
+	M(MUNMAP, munmap, 0x0017, GUEST, NONE, "a mapping has ended")                    \
+	M(LSEEK, lseek, 0x0018, GUEST, NONE, "lseek(2)")                                 \
+	M(FASYNC, fasync, 0x0019, GUEST, NONE, "fcntl(2) with O_ASYNC")                  \
 	M(INTERRUPT, interrupt, 0x0020, GUEST, NONE, "the program got a signal; not answered") \
 	M(READY, ready, 0x0021, HOST, NONE, "a handle's readiness changed; not answered") \
 	M(PROCESS_END, process_end, 0x0022, GUEST, NONE, "a calling process has ended; not answered") \
+	M(SIGNAL, signal, 0x0023, HOST, NONE, "the driver sends SIGIO; not answered")    \
 	M(MEM_READ, mem_read, 0x0030, HOST, NONE, "a driver needs pages of a caller's memory") \
 	M(MEM_WRITE, mem_write, 0x0031, HOST, RANGES, "a driver wrote a caller's memory; not answered") \
 	M(OPEN_ANSWER, open_answer, 0x8010, HOST, NONE, "answer to OPEN")                \
@@ -209,6 +257,10 @@ enum proto_kind {
 	M(WRITE_ANSWER, write_answer, 0x8013, HOST, NONE, "answer to WRITE")             \
 	M(IOCTL_ANSWER, ioctl_answer, 0x8014, HOST, RANGES, "answer to IOCTL")           \
 	M(POLL_ANSWER, poll_answer, 0x8015, HOST, NONE, "answer to POLL")                \
+	M(MMAP_ANSWER, mmap_answer, 0x8016, HOST, DATA, "answer to MMAP")                \
+	M(MUNMAP_ANSWER, munmap_answer, 0x8017, HOST, NONE, "answer to MUNMAP")          \
+	M(LSEEK_ANSWER, lseek_answer, 0x8018, HOST, NONE, "answer to LSEEK")             \
+	M(FASYNC_ANSWER, fasync_answer, 0x8019, HOST, NONE, "answer to FASYNC")          \
 	M(MEM_READ_ANSWER, mem_read_answer, 0x8030, GUEST, RANGES, "answer to MEM_READ, whose tag the host chose")
 
 #define PROTO_STRUCT_FIELD(type, name, kind, meaning) type name;
@@ -250,6 +302,21 @@ struct proto_range {
 /* PROTO_IOCTL.flags */
 #define PROTO_IOCTL_COMPAT 1u /* the caller is a 32-bit program */
 #define PROTO_IOCTL_ON_DEMAND 2u /* ranges are pages; the driver gets the program's pointers */
+#define PROTO_IOCTL_FLAGS 4u /* the next bit is the open file's; else it is not known */
+#define PROTO_IOCTL_NONBLOCK 8u /* O_NONBLOCK */
+
+/* PROTO_MMAP.flags */
+#define PROTO_MMAP_READ 1u
+#define PROTO_MMAP_WRITE 2u /* now, or by mprotect(2) later */
+#define PROTO_MMAP_SHARED 4u /* else MAP_PRIVATE */
+#define PROTO_MMAP_ALL 7u
+
+/* PROTO_MMAP_ANSWER.flags */
+#define PROTO_MAPPED_DESCRIPTOR 1u /* on one kernel: the device itself comes over the socket */
+#define PROTO_MAPPED_READONLY 2u /* the driver lets nobody write */
+
+/* PROTO_MMAP_ANSWER.cache */
+enum proto_cache { PROTO_CACHE_NORMAL, PROTO_CACHE_COMBINE, PROTO_CACHE_NONE, PROTO_CACHE_MAX_ };
 
 /* PROTO_DEVICE_ADD.class: for logs and for the class's own rows in tables. VIRTGPU is
  * a DRM device of the driver virtio_gpu, whose own commands have rows too. */

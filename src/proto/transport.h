@@ -41,6 +41,11 @@ struct transport_ops {
 	int (*doorbell)(struct transport *t); /* 0 or negative errno */
 	void (*acknowledge)(struct transport *t); /* event_fd has fired: make it quiet */
 	bool (*peer_alive)(struct transport *t);
+	/* On one kernel: the server hands a descriptor over (0 or negative errno), which
+	 * the client then takes by the same tag (the caller's own, or negative errno).
+	 * NULL elsewhere. */
+	int (*pass)(struct transport *t, uint64_t tag, int fd);
+	int (*take)(struct transport *t, uint64_t tag);
 	void (*close)(struct transport *t); /* ends and frees it */
 };
 

@@ -2,8 +2,9 @@
 /*
  * The unix transport, for two processes on one kernel. The server makes one memfd
  * (indices, two rings, bulk slots) and two eventfds and sends them over a
- * SOCK_SEQPACKET socket. The socket then stays open and silent: its end tells
- * each side that the other one is gone, however it died.
+ * SOCK_SEQPACKET socket. The socket then stays open: its end tells each side that
+ * the other one is gone, however it died. The client sends nothing on it; the server
+ * sends descriptors, each with the tag of the answer that speaks of it.
  */
 #include "config.h"
 
@@ -55,9 +56,17 @@ struct shared_page {
 	LINE uint32_t to_client_cons;
 };
 
+struct passed {
+	uint64_t tag;
+	int fd;
+};
+
 struct transport_unix {
 	struct transport base;
+	bool client;
 	int socket;
+	struct passed passed[PROTO_IN_FLIGHT_MAX]; /* come, but not yet taken */
+	uint32_t n_passed;
 	int doorbell_fd; /* the peer's */
 	void *memory;
 	size_t size;
@@ -85,15 +94,94 @@ static void unix_acknowledge(struct transport *t)
 
 static bool unix_peer_alive(struct transport *t)
 {
-	struct pollfd pfd = { .fd = t->life_fd, .events = POLLIN | POLLRDHUP };
+	const struct transport_unix *u = (const struct transport_unix *)t;
+	short events = u->client ? POLLRDHUP : POLLIN | POLLRDHUP;
+	struct pollfd pfd = { .fd = t->life_fd, .events = events };
 
 	return poll(&pfd, 1, 0) == 0;
+}
+
+static int unix_pass(struct transport *t, uint64_t tag, int fd)
+{
+	struct transport_unix *u = (struct transport_unix *)t;
+	struct iovec iov = { &tag, sizeof(tag) };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	return sendmsg(u->socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* The next descriptor on the socket. 0 and *passed, or negative errno. */
+static int passed_receive(int socket, struct passed *passed)
+{
+	struct iovec iov = { &passed->tag, sizeof(passed->tag) };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_LEN(sizeof(int)), /* room for one only */
+	};
+	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	if (n < 0)
+		return -errno;
+	if (msg.msg_controllen < CMSG_LEN(sizeof(int)) || control.header.cmsg_level != SOL_SOCKET ||
+	    control.header.cmsg_type != SCM_RIGHTS)
+		return -EPROTO;
+	memcpy(&passed->fd, CMSG_DATA(&control.header), sizeof(int));
+	if (n == sizeof(passed->tag))
+		return 0;
+	close(passed->fd);
+	return -EPROTO;
+}
+
+static int unix_take(struct transport *t, uint64_t tag)
+{
+	struct transport_unix *u = (struct transport_unix *)t;
+	struct passed passed;
+	int r;
+
+	for (uint32_t i = 0; i < u->n_passed; i++) {
+		if (u->passed[i].tag == tag) {
+			passed = u->passed[i];
+			u->passed[i] = u->passed[--u->n_passed];
+			return passed.fd;
+		}
+	}
+	while ((r = passed_receive(u->socket, &passed)) == 0) {
+		if (passed.tag == tag)
+			return passed.fd;
+		if (u->n_passed == PROTO_IN_FLIGHT_MAX) {
+			close(passed.fd);
+			return -EPROTO;
+		}
+		u->passed[u->n_passed++] = passed;
+	}
+	return r;
 }
 
 static void unix_close(struct transport *t)
 {
 	struct transport_unix *u = (struct transport_unix *)t;
 
+	while (u->n_passed)
+		close(u->passed[--u->n_passed].fd);
 	if (u->memory)
 		munmap(u->memory, u->size);
 	if (u->socket >= 0)
@@ -110,6 +198,8 @@ static const struct transport_ops unix_ops = {
 	.doorbell = unix_doorbell,
 	.acknowledge = unix_acknowledge,
 	.peer_alive = unix_peer_alive,
+	.pass = unix_pass,
+	.take = unix_take,
 	.close = unix_close,
 };
 
@@ -284,6 +374,7 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 	u = unix_new(fd);
 	if (!u)
 		return -ENOMEM;
+	u->client = true;
 	r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	if (r == 0)
 		r = offer_receive(fd, timeout_ms, &offer, fds);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the module share; see mmhelper.h and main.c. */
+#ifndef PARADICE_MMHELPER_INTERNAL_H
+#define PARADICE_MMHELPER_INTERNAL_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/version.h>
+#include <linux/wait.h>
+
+#include "mmhelper.h"
+
+/* 6.3 made vm_flags read-only but for these. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#endif
+
+/* An open file of the device: one daemon. */
+struct mmh_daemon {
+	/* guest; under mmh_lock */
+	struct list_head nodes; /* struct mmh_node */
+	struct list_head maps; /* struct mmh_map, until its end is told */
+	struct list_head events; /* struct mmh_map with something to tell */
+	wait_queue_head_t wait;
+	/* driver domain; under `lock` */
+	struct mutex lock;
+	struct mm_struct *mm; /* who may export; NULL: not bound */
+	u16 domid;
+	u64 max_pages;
+	u64 n_pages;
+	u32 last_id;
+	struct list_head exports; /* struct mmh_export */
+};
+
+/* Requests, adopted nodes and tracked mappings. Nothing that moves data takes it. */
+extern spinlock_t mmh_lock;
+
+/* node.c: adopted nodes and what programs ask of them. */
+int node_adopt(struct mmh_daemon *daemon, struct mmhelper_adopt *adopt);
+int node_fetch(struct mmh_daemon *daemon, struct mmhelper_fetch *fetch);
+int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply);
+int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result);
+int node_signal(struct mmh_daemon *daemon, struct mmhelper_signal *signal);
+/* The daemon is gone: its nodes are CUSE's own again. */
+void node_daemon_end(struct mmh_daemon *daemon);
+void node_exit(void);
+
+/* map.c: tracked mappings. */
+struct mmh_map;
+/* Makes one for a file, which it holds on to; an ERR_PTR() if that is not the
+ * daemon's alone. Ends by map_end(), unless map_attach() has succeeded. */
+struct mmh_map *map_new(struct mmh_daemon *daemon, struct file *file, u64 token);
+/* The mapping that the file's driver has just set up is tracked from now on. */
+int map_attach(struct mmh_map *map, struct vm_area_struct *vma);
+void map_end(struct mmh_map *map);
+/* Takes one mapping, or when the daemon is gone every mapping, away from the
+ * programs. */
+int map_end_token(struct mmh_daemon *daemon, struct mmhelper_revoke *revoke);
+void map_daemon_end(struct mmh_daemon *daemon);
+/* What is to be told; false if there is nothing. */
+bool map_event_take(struct mmh_daemon *daemon, struct mmhelper_event *event);
+bool map_event_any(struct mmh_daemon *daemon);
+
+/* export.c: pages for another domain. */
+#ifdef CONFIG_XEN
+int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind);
+int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export);
+int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport);
+void export_daemon_end(struct mmh_daemon *daemon);
+void export_exit(void);
+#else
+#define export_bind(daemon, bind) (-EOPNOTSUPP)
+#define export_make(daemon, export) (-EOPNOTSUPP)
+#define export_end(daemon, unexport) (-EOPNOTSUPP)
+#define export_daemon_end(daemon) ((void)(daemon))
+#define export_exit() ((void)0)
+#endif
+
+#endif

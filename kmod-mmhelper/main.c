@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Paradice mmhelper: the device that the daemons open.
+ *
+ * Objects: a daemon is an open file of the device. In the guest it has adopted
+ * nodes (node.c) and tracked mappings (map.c), in the driver domain exports
+ * (export.c); all of it ends with the file. Only this file knows the numbers of
+ * the commands.
+ */
+#include <linux/capability.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+DEFINE_SPINLOCK(mmh_lock);
+
+static int mmh_open(struct inode *inode, struct file *file)
+{
+	struct mmh_daemon *daemon;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	daemon = kzalloc(sizeof(*daemon), GFP_KERNEL);
+	if (!daemon)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&daemon->nodes);
+	INIT_LIST_HEAD(&daemon->maps);
+	INIT_LIST_HEAD(&daemon->events);
+	INIT_LIST_HEAD(&daemon->exports);
+	init_waitqueue_head(&daemon->wait);
+	mutex_init(&daemon->lock);
+	file->private_data = daemon;
+	return stream_open(inode, file);
+}
+
+static int mmh_release(struct inode *inode, struct file *file)
+{
+	struct mmh_daemon *daemon = file->private_data;
+
+	node_daemon_end(daemon);
+	map_daemon_end(daemon);
+	export_daemon_end(daemon);
+	kfree(daemon);
+	return 0;
+}
+
+union mmh_argument {
+	struct mmhelper_adopt adopt;
+	struct mmhelper_fetch fetch;
+	struct mmhelper_supply supply;
+	struct mmhelper_result result;
+	struct mmhelper_signal signal;
+	struct mmhelper_revoke revoke;
+	struct mmhelper_bind bind;
+	struct mmhelper_export export;
+	struct mmhelper_unexport unexport;
+};
+
+static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
+			 union mmh_argument *argument)
+{
+	switch (command) {
+	case MMHELPER_ADOPT:
+		return node_adopt(daemon, &argument->adopt);
+	case MMHELPER_FETCH:
+		return node_fetch(daemon, &argument->fetch);
+	case MMHELPER_SUPPLY:
+		return node_supply(daemon, &argument->supply);
+	case MMHELPER_RESULT:
+		return node_result(daemon, &argument->result);
+	case MMHELPER_SIGNAL:
+		return node_signal(daemon, &argument->signal);
+	case MMHELPER_REVOKE:
+		return map_end_token(daemon, &argument->revoke);
+	case MMHELPER_BIND:
+		return export_bind(daemon, &argument->bind);
+	case MMHELPER_EXPORT:
+		return export_make(daemon, &argument->export);
+	case MMHELPER_UNEXPORT:
+		return export_end(daemon, &argument->unexport);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long mmh_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	struct mmh_daemon *daemon = file->private_data;
+	void __user *user = (void __user *)arg;
+	size_t size = _IOC_SIZE(command);
+	union mmh_argument argument;
+	u32 id;
+	long r;
+
+	/* A command of another size is another command: none of ours. */
+	if (size > sizeof(argument))
+		return -ENOTTY;
+	memset(&argument, 0, sizeof(argument));
+	if (copy_from_user(&argument, user, size))
+		return -EFAULT;
+	r = mmh_dispatch(daemon, command, &argument);
+	if (r == 0 && (_IOC_DIR(command) & _IOC_READ) && copy_to_user(user, &argument, size)) {
+		r = -EFAULT;
+		/* Nobody knows of it. */
+		id = argument.export.id;
+		if (command == MMHELPER_EXPORT)
+			export_end(daemon, &(struct mmhelper_unexport){ .id = id });
+	}
+	return r;
+}
+
+static ssize_t mmh_read(struct file *file, char __user *user, size_t size, loff_t *offset)
+{
+	struct mmh_daemon *daemon = file->private_data;
+	struct mmhelper_event event;
+	size_t n = 0;
+	int r;
+
+	if (size < sizeof(event))
+		return -EINVAL;
+	if (!(file->f_flags & O_NONBLOCK)) {
+		r = wait_event_interruptible(daemon->wait, map_event_any(daemon));
+		if (r)
+			return r;
+	}
+	while (n + sizeof(event) <= size && map_event_take(daemon, &event)) {
+		if (copy_to_user(user + n, &event, sizeof(event)))
+			return -EFAULT;
+		n += sizeof(event);
+	}
+	return n ?: -EAGAIN;
+}
+
+static __poll_t mmh_poll(struct file *file, poll_table *wait)
+{
+	struct mmh_daemon *daemon = file->private_data;
+
+	poll_wait(file, &daemon->wait, wait);
+	return map_event_any(daemon) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static const struct file_operations mmh_fops = {
+	.owner = THIS_MODULE,
+	.open = mmh_open,
+	.release = mmh_release,
+	.unlocked_ioctl = mmh_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.read = mmh_read,
+	.poll = mmh_poll,
+};
+
+static struct miscdevice mmh_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "paradice-mmhelper",
+	.fops = &mmh_fops,
+	.mode = 0600,
+};
+
+static int __init mmh_init(void)
+{
+	return misc_register(&mmh_device);
+}
+
+static void __exit mmh_exit(void)
+{
+	misc_deregister(&mmh_device);
+	node_exit();
+	export_exit();
+}
+
+module_init(mmh_init);
+module_exit(mmh_exit);
+MODULE_DESCRIPTION("Paradice: mmap and more on CUSE nodes, driver pages for other domains");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH Linux-syscall-note */
+/*
+ * Paradice mmhelper: what CUSE cannot do for a guest's nodes, and what a driver
+ * domain needs to show its driver's pages to a guest. See mmhelper(4).
+ *
+ * A file of the device is one daemon's: in the guest it adopts nodes (ADOPT), in
+ * the driver domain it is bound to a domain (BIND). What it made ends with it.
+ * Every unknown flag and every padding that is not zero is EINVAL.
+ */
+#ifndef PARADICE_MMHELPER_H
+#define PARADICE_MMHELPER_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define MMHELPER_PATH "/dev/paradice-mmhelper"
+
+/*
+ * ---- guest ----
+ *
+ * A program's mmap(2), lseek(2) or fcntl(O_ASYNC) on an adopted node becomes an
+ * ioctl of that node for its CUSE daemon: this command, and a token as argument.
+ * The daemon fetches what is asked by the token, supplies the result, and answers
+ * the ioctl with 0, or with a negative errno for the program.
+ */
+#define MMHELPER_NODE_REQUEST _IO(0xf9, 0x50)
+
+/* CUSE's requests do not tell of fcntl(F_SETFL). An adopted node's ioctls have these
+ * bits besides the flags of linux/fuse.h. */
+#define MMHELPER_IOCTL_FLAGS 0x40000000u /* always */
+#define MMHELPER_IOCTL_NONBLOCK 0x80000000u /* the file has O_NONBLOCK now */
+
+enum mmhelper_kind {
+	MMHELPER_MAP = 1, /* offset, length and MMHELPER_MAP_… are asked for */
+	MMHELPER_SEEK, /* offset, and whence in flags */
+	MMHELPER_ASYNC, /* flags: 1 on, 0 off */
+};
+
+#define MMHELPER_MAP_READ 1u
+#define MMHELPER_MAP_WRITE 2u /* now, or by mprotect(2) later */
+#define MMHELPER_MAP_SHARED 4u /* else MAP_PRIVATE */
+
+struct mmhelper_fetch {
+	__u64 token; /* in; each is given out once */
+	__u32 kind; /* out: MMHELPER_MAP… */
+	__u32 flags; /* out */
+	__s64 offset; /* out: bytes */
+	__u64 length; /* out: bytes */
+	__u64 file; /* out: ASYNC: the open file's number for MMHELPER_SIGNAL */
+};
+
+/* Makes the node of this open file (of CUSE's device) a helped one. Its daemon must
+ * have asked for CUSE_UNRESTRICTED_IOCTL. */
+struct mmhelper_adopt {
+	__s32 fd;
+	__u32 flags; /* zero */
+};
+
+#define MMHELPER_SUPPLY_TRACKED 1u /* tell when the last mapping is gone, and end it with this file */
+#define MMHELPER_SUPPLY_READONLY 2u /* the program cannot make it writable */
+
+enum mmhelper_cache {
+	MMHELPER_CACHE_NORMAL,
+	MMHELPER_CACHE_COMBINE,
+	MMHELPER_CACHE_NONE,
+};
+
+/* What shall back the mapping: the file `fd` from `offset` on. A tracked one must
+ * be open nowhere else and mapped nowhere yet; the daemon's file then has events to
+ * read(2), which poll(2) tells: when it is mapped, and when all mappings have ended. */
+struct mmhelper_supply {
+	__u64 token;
+	__s32 fd;
+	__u32 flags; /* MMHELPER_SUPPLY_… */
+	__u64 offset; /* bytes, whole pages */
+	__u32 cache; /* enum mmhelper_cache */
+	__u32 pad;
+};
+
+#define MMHELPER_EVENT_MAPPED 1u /* the backing file is in its place */
+#define MMHELPER_EVENT_ENDED 2u
+
+struct mmhelper_event {
+	__u64 token;
+	__u32 what; /* MMHELPER_EVENT_… */
+	__u32 pad;
+};
+
+/* Ends a tracked mapping: programs that touch it get SIGBUS. */
+struct mmhelper_revoke {
+	__u64 token;
+};
+
+/* The result of a SEEK. */
+struct mmhelper_result {
+	__u64 token;
+	__s64 value;
+};
+
+/* Sends SIGIO to those who asked for it on this open file. */
+struct mmhelper_signal {
+	__u64 file;
+	__u32 band; /* POLL_IN, POLL_OUT, … of siginfo */
+	__u32 pad;
+};
+
+/*
+ * ---- driver domain ----
+ */
+
+/* Binds the file to a domain and to the calling process, once. */
+struct mmhelper_bind {
+	__u32 domid;
+	__u32 flags; /* zero */
+	__u64 max_pages; /* exported at a time */
+};
+
+#define MMHELPER_EXPORT_WRITE 1u
+
+/* Grants the pages of a device mapping of the calling process to the domain. The
+ * range lies in one mapping. ERANGE: more than max_pages; EREMOTEIO: memory that
+ * cannot be granted (not RAM, or its driver keeps no count of users). */
+struct mmhelper_export {
+	__u64 address; /* in the caller; whole pages */
+	__u64 length; /* bytes, whole pages */
+	__u64 refs; /* where to put a __u32 for each page */
+	__u32 flags; /* MMHELPER_EXPORT_… */
+	__u32 id; /* out */
+	__u32 cache; /* out: enum mmhelper_cache */
+	__u32 pad;
+};
+
+/* Takes the grants of one export back. Pages that the domain still maps stay
+ * allocated until it lets go. */
+struct mmhelper_unexport {
+	__u32 id;
+	__u32 pad;
+};
+
+#define MMHELPER_ADOPT _IOW(0xf9, 0x01, struct mmhelper_adopt)
+#define MMHELPER_FETCH _IOWR(0xf9, 0x02, struct mmhelper_fetch)
+#define MMHELPER_SUPPLY _IOW(0xf9, 0x03, struct mmhelper_supply)
+#define MMHELPER_RESULT _IOW(0xf9, 0x04, struct mmhelper_result)
+#define MMHELPER_SIGNAL _IOW(0xf9, 0x05, struct mmhelper_signal)
+#define MMHELPER_REVOKE _IOW(0xf9, 0x06, struct mmhelper_revoke)
+#define MMHELPER_BIND _IOW(0xf9, 0x10, struct mmhelper_bind)
+#define MMHELPER_EXPORT _IOWR(0xf9, 0x11, struct mmhelper_export)
+#define MMHELPER_UNEXPORT _IOW(0xf9, 0x12, struct mmhelper_unexport)
+
+#endif

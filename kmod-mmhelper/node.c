@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Nodes of CUSE daemons that have mmap, lseek and SIGIO, and whose ioctls tell whether
+ * the file is non-blocking.
+ *
+ * A daemon adopts the character device of a node: its file operations are replaced
+ * by a copy with ours added, which is what files opened from then on have. What a
+ * program asks becomes a request, which lives on the stack of the program's system
+ * call; the daemon is asked by an ioctl on the same open file, so it needs no queue
+ * of ours, knows the open file, and ends the wait when it dies. A request's token
+ * cannot be guessed, so no program can have its own request answered by another.
+ *
+ * mmh_lock covers requests, nodes and the list of those who want SIGIO.
+ */
+#include <linux/capability.h>
+#include <linux/cdev.h>
+#include <linux/file.h>
+#include <linux/fuse.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include <xen/xen.h>
+
+#include "internal.h"
+
+struct mmh_node {
+	struct list_head entry;
+	struct cdev *cdev;
+};
+
+enum request_state {
+	REQUEST_ASKED,
+	REQUEST_FETCHED,
+	REQUEST_DONE,
+};
+
+struct mmh_request {
+	struct list_head entry;
+	enum request_state state;
+	struct mmhelper_fetch ask;
+	/* MAP */
+	struct mmhelper_supply supply;
+	struct file *backing;
+	struct mmh_map *map;
+	/* SEEK */
+	s64 value;
+};
+
+/* An open file with programs that want SIGIO. */
+struct mmh_async {
+	struct list_head entry;
+	struct file *file;
+	u64 number;
+	struct fasync_struct *list;
+};
+
+static LIST_HEAD(requests);
+static LIST_HEAD(asyncs);
+static DEFINE_MUTEX(async_mutex); /* changes of `asyncs` and of its lists */
+
+/* CUSE's operations, and our copy. Set at the first adoption, which holds CUSE. */
+static DEFINE_MUTEX(adopt_mutex);
+static const struct file_operations *cuse_fops;
+static struct file_operations node_fops;
+
+static struct mmh_request *request_find(u64 token)
+{
+	struct mmh_request *request;
+
+	list_for_each_entry(request, &requests, entry)
+		if (request->ask.token == token)
+			return request;
+	return NULL;
+}
+
+/* Has the daemon answer. 0 or a negative errno, as it says. */
+static long request_run(struct file *file, struct mmh_request *request)
+{
+	long r;
+
+	request->state = REQUEST_ASKED;
+	request->ask.token = get_random_u64();
+	spin_lock(&mmh_lock);
+	list_add(&request->entry, &requests);
+	spin_unlock(&mmh_lock);
+	r = cuse_fops->unlocked_ioctl(file, MMHELPER_NODE_REQUEST, request->ask.token);
+	spin_lock(&mmh_lock);
+	list_del(&request->entry);
+	spin_unlock(&mmh_lock);
+	if (r > 0)
+		r = -EIO;
+	return r;
+}
+
+int node_fetch(struct mmh_daemon *daemon, struct mmhelper_fetch *fetch)
+{
+	struct mmh_request *request;
+	int r = -ENOENT;
+
+	if (fetch->kind || fetch->flags || fetch->offset || fetch->length || fetch->file)
+		return -EINVAL;
+	spin_lock(&mmh_lock);
+	request = request_find(fetch->token);
+	if (request && request->state == REQUEST_ASKED) {
+		request->state = REQUEST_FETCHED;
+		*fetch = request->ask;
+		r = 0;
+	}
+	spin_unlock(&mmh_lock);
+	return r;
+}
+
+/* ---- mmap ---- */
+
+static u32 map_flags(const struct vm_area_struct *vma)
+{
+	bool shared = vma->vm_flags & VM_MAYSHARE;
+	u32 flags = shared ? MMHELPER_MAP_SHARED : 0;
+
+	if (vma->vm_flags & VM_READ)
+		flags |= MMHELPER_MAP_READ;
+	/* What is not mapped for writing can be made so later, but not in a PV
+	 * domain, where the grant's own mapping is the program's. */
+	if ((vma->vm_flags & VM_WRITE) || (shared && (vma->vm_flags & VM_MAYWRITE) && !xen_pv_domain()))
+		flags |= MMHELPER_MAP_WRITE;
+	return flags;
+}
+
+/* For tracked mappings, which are grants. gntdev maps for reading only what is not
+ * for writing at this moment. */
+static int map_tracked(struct mmh_request *request, struct vm_area_struct *vma)
+{
+	bool widen = false;
+	int r;
+
+	if (request->supply.flags & MMHELPER_SUPPLY_READONLY)
+		vm_flags_clear(vma, VM_WRITE | VM_MAYWRITE);
+	else if (!(request->ask.flags & MMHELPER_MAP_WRITE))
+		vm_flags_clear(vma, VM_MAYWRITE);
+	else
+		widen = !(vma->vm_flags & VM_WRITE);
+	if (request->supply.cache == MMHELPER_CACHE_COMBINE)
+		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+	else if (request->supply.cache == MMHELPER_CACHE_NONE)
+		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	if (widen)
+		vm_flags_set(vma, VM_WRITE);
+	r = call_mmap(request->backing, vma);
+	if (widen)
+		vm_flags_clear(vma, VM_WRITE);
+	if (r)
+		return r;
+	r = vma->vm_ops ? map_attach(request->map, vma) : -EINVAL;
+	if (r && vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(vma);
+	return r;
+}
+
+static int map_back(struct mmh_request *request, struct vm_area_struct *vma)
+{
+	vma_set_file(vma, request->backing);
+	vma->vm_pgoff = request->supply.offset >> PAGE_SHIFT;
+	if (request->map)
+		return map_tracked(request, vma);
+	return call_mmap(request->backing, vma);
+}
+
+static int node_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mmh_request request = {
+		.ask.kind = MMHELPER_MAP,
+		.ask.flags = map_flags(vma),
+		.ask.offset = (s64)vma->vm_pgoff << PAGE_SHIFT,
+		.ask.length = vma->vm_end - vma->vm_start,
+	};
+	int r;
+
+	if (vma->vm_pgoff > S64_MAX >> PAGE_SHIFT)
+		return -EINVAL;
+	r = request_run(file, &request);
+	if (r == 0)
+		r = request.backing ? map_back(&request, vma) : -EIO;
+	if (request.map && r)
+		map_end(request.map);
+	if (request.backing)
+		fput(request.backing);
+	return r;
+}
+
+int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply)
+{
+	struct mmh_request *request;
+	struct mmh_map *map = NULL;
+	struct file *backing;
+	int r = -ENOENT;
+
+	if ((supply->flags & ~(MMHELPER_SUPPLY_TRACKED | MMHELPER_SUPPLY_READONLY)) || supply->pad ||
+	    supply->cache > MMHELPER_CACHE_NONE || (supply->offset & ~PAGE_MASK))
+		return -EINVAL;
+	if (!(supply->flags & MMHELPER_SUPPLY_TRACKED) && (supply->flags || supply->cache))
+		return -EINVAL;
+	/* A PV domain's mapping of a grant is what Xen makes it. */
+	if (supply->cache != MMHELPER_CACHE_NORMAL && xen_pv_domain())
+		return -EOPNOTSUPP;
+	backing = fget(supply->fd);
+	if (!backing)
+		return -EBADF;
+	/* Ourselves would be asked again; what has no mmap cannot back one. */
+	if (!backing->f_op->mmap || backing->f_op == &node_fops) {
+		fput(backing);
+		return -ENODEV;
+	}
+	if (supply->flags & MMHELPER_SUPPLY_TRACKED) {
+		map = map_new(daemon, backing, supply->token);
+		if (IS_ERR(map)) {
+			fput(backing);
+			return PTR_ERR(map);
+		}
+	}
+	spin_lock(&mmh_lock);
+	request = request_find(supply->token);
+	if (request && request->state == REQUEST_FETCHED && request->ask.kind == MMHELPER_MAP) {
+		request->state = REQUEST_DONE;
+		request->supply = *supply;
+		request->backing = backing;
+		request->map = map;
+		r = 0;
+	}
+	spin_unlock(&mmh_lock);
+	if (r) {
+		if (map)
+			map_end(map);
+		fput(backing);
+	}
+	return r;
+}
+
+/* ---- lseek ---- */
+
+static loff_t node_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct mmh_request request = {
+		.ask.kind = MMHELPER_SEEK,
+		.ask.flags = whence,
+		.ask.offset = offset,
+	};
+	long r = request_run(file, &request);
+
+	if (r)
+		return r;
+	if (request.state != REQUEST_DONE)
+		return -EIO;
+	if (request.value >= 0)
+		file->f_pos = request.value;
+	return request.value;
+}
+
+int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
+{
+	struct mmh_request *request;
+	int r = -ENOENT;
+
+	spin_lock(&mmh_lock);
+	request = request_find(result->token);
+	if (request && request->state == REQUEST_FETCHED && request->ask.kind == MMHELPER_SEEK) {
+		request->state = REQUEST_DONE;
+		request->value = result->value;
+		r = 0;
+	}
+	spin_unlock(&mmh_lock);
+	return r;
+}
+
+/* ---- ioctl ---- */
+
+/* Of fs/fuse, which exports it for CUSE; its header is private. */
+long fuse_do_ioctl(struct file *file, unsigned int cmd, unsigned long arg, unsigned int flags);
+
+static unsigned int ioctl_flags(const struct file *file)
+{
+	return FUSE_IOCTL_UNRESTRICTED | MMHELPER_IOCTL_FLAGS |
+	       (file->f_flags & O_NONBLOCK ? MMHELPER_IOCTL_NONBLOCK : 0);
+}
+
+static long node_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	return fuse_do_ioctl(file, command, arg, ioctl_flags(file));
+}
+
+#ifdef CONFIG_COMPAT
+static long node_compat_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	return fuse_do_ioctl(file, command, arg, ioctl_flags(file) | FUSE_IOCTL_COMPAT);
+}
+#endif
+
+/* ---- SIGIO ---- */
+
+static struct mmh_async *async_find(const struct file *file)
+{
+	struct mmh_async *async;
+
+	list_for_each_entry(async, &asyncs, entry)
+		if (async->file == file)
+			return async;
+	return NULL;
+}
+
+static struct mmh_async *async_add(struct file *file)
+{
+	struct mmh_async *async = kzalloc(sizeof(*async), GFP_KERNEL);
+
+	if (!async)
+		return NULL;
+	async->file = file;
+	async->number = get_random_u64();
+	spin_lock(&mmh_lock);
+	list_add(&async->entry, &asyncs);
+	spin_unlock(&mmh_lock);
+	return async;
+}
+
+static void async_remove(struct mmh_async *async)
+{
+	spin_lock(&mmh_lock);
+	list_del(&async->entry);
+	spin_unlock(&mmh_lock);
+	kfree(async);
+}
+
+/* Enters or leaves a file. 1 and the file's number if that changed something. */
+static int async_change(int fd, struct file *file, int on, u64 *number)
+{
+	struct mmh_async *async;
+	int r = 0;
+
+	mutex_lock(&async_mutex);
+	async = async_find(file);
+	if (!async && on) {
+		async = async_add(file);
+		r = async ? 0 : -ENOMEM;
+	}
+	if (async) {
+		*number = async->number;
+		r = fasync_helper(fd, file, on, &async->list);
+		if (!async->list)
+			async_remove(async);
+	}
+	mutex_unlock(&async_mutex);
+	return r;
+}
+
+static int node_fasync(int fd, struct file *file, int on)
+{
+	struct mmh_request request = {
+		.ask.kind = MMHELPER_ASYNC,
+		.ask.flags = on != 0,
+	};
+	int r = async_change(fd, file, on, &request.ask.file);
+
+	/* At the last close the daemon hears of the close. */
+	if (r <= 0 || fd < 0)
+		return r;
+	r = request_run(file, &request);
+	if (r && on)
+		async_change(fd, file, 0, &request.ask.file);
+	return r && on ? r : 1;
+}
+
+int node_signal(struct mmh_daemon *daemon, struct mmhelper_signal *signal)
+{
+	struct mmh_async *async;
+	int r = -ENOENT;
+
+	if (signal->pad || signal->band < POLL_IN || signal->band > POLL_HUP)
+		return -EINVAL;
+	spin_lock(&mmh_lock);
+	list_for_each_entry(async, &asyncs, entry) {
+		if (async->number == signal->file) {
+			kill_fasync(&async->list, SIGIO, signal->band);
+			r = 0;
+			break;
+		}
+	}
+	spin_unlock(&mmh_lock);
+	return r;
+}
+
+/* ---- adoption ---- */
+
+/* CUSE's operations are known by the name of their open(). */
+static bool is_cuse(const struct file_operations *fops)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%ps", fops->open);
+	return strcmp(name, "cuse_open [cuse]") == 0 || strcmp(name, "cuse_open") == 0;
+}
+
+static int fops_take(const struct file_operations *fops)
+{
+	if (cuse_fops)
+		return fops == cuse_fops ? 0 : -EINVAL;
+	if (!is_cuse(fops) || !fops->unlocked_ioctl)
+		return -EINVAL;
+	if (!try_module_get(fops->owner))
+		return -ENODEV;
+	node_fops = *fops;
+	/* Each open file holds this module. */
+	node_fops.owner = THIS_MODULE;
+	node_fops.unlocked_ioctl = node_ioctl;
+#ifdef CONFIG_COMPAT
+	node_fops.compat_ioctl = node_compat_ioctl;
+#endif
+	node_fops.mmap = node_mmap;
+	node_fops.llseek = node_llseek;
+	node_fops.fasync = node_fasync;
+	cuse_fops = fops;
+	return 0;
+}
+
+static int cdev_adopt(struct mmh_daemon *daemon, struct cdev *cdev)
+{
+	struct mmh_node *node;
+	int r;
+
+	if (cdev->ops == &node_fops)
+		return -EBUSY;
+	r = fops_take(cdev->ops);
+	if (r)
+		return r;
+	node = kzalloc(sizeof(*node), GFP_KERNEL);
+	if (!node)
+		return -ENOMEM;
+	kobject_get(&cdev->kobj);
+	node->cdev = cdev;
+	spin_lock(&mmh_lock);
+	list_add(&node->entry, &daemon->nodes);
+	spin_unlock(&mmh_lock);
+	WRITE_ONCE(cdev->ops, &node_fops);
+	return 0;
+}
+
+int node_adopt(struct mmh_daemon *daemon, struct mmhelper_adopt *adopt)
+{
+	struct file *file;
+	int r = -EINVAL;
+
+	if (adopt->flags)
+		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	file = fget(adopt->fd);
+	if (!file)
+		return -EBADF;
+	/* An open file's node has its cdev; the file holds it. */
+	mutex_lock(&adopt_mutex);
+	if (S_ISCHR(file_inode(file)->i_mode) && file_inode(file)->i_cdev)
+		r = cdev_adopt(daemon, file_inode(file)->i_cdev);
+	mutex_unlock(&adopt_mutex);
+	fput(file);
+	return r;
+}
+
+static struct mmh_node *node_pop(struct mmh_daemon *daemon)
+{
+	struct mmh_node *node;
+
+	spin_lock(&mmh_lock);
+	node = list_first_entry_or_null(&daemon->nodes, struct mmh_node, entry);
+	if (node)
+		list_del(&node->entry);
+	spin_unlock(&mmh_lock);
+	return node;
+}
+
+void node_daemon_end(struct mmh_daemon *daemon)
+{
+	struct mmh_node *node;
+
+	while ((node = node_pop(daemon))) {
+		WRITE_ONCE(node->cdev->ops, cuse_fops);
+		kobject_put(&node->cdev->kobj);
+		kfree(node);
+	}
+}
+
+void node_exit(void)
+{
+	/* An open() that has just read cdev->ops is over. */
+	synchronize_rcu();
+	if (cuse_fops)
+		module_put(cuse_fops->owner);
+}

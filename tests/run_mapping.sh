@@ -1,0 +1,263 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run_mapping.sh RIG BUILD: mmap, lseek and SIGIO through the guest's nodes, on
+# real drivers, in a rig of tools/vm: misuse of the module on both sides, tests/mapping
+# on vivid, then v4l2-ctl, aplay and arecord with their buffers mapped, each compared
+# with the same program on the device itself in the same boot, DRM dumb buffers, and the death of either
+# daemon while a program has mapped. Prints "N passed, N failed, N skipped". Needs a build with
+# --enable-kmod.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+rig=$1
+build=$(cd "$2" && pwd)
+
+work=$(mktemp -d)
+trap 'rm -rf --one-file-system "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+share=$work/share
+mkdir "$share"
+for program in dumb_buffer mapping mapping_hold mapping_speed mmhelper_misuse seek_sigio; do
+	cp "$build/tests/$program" "$share"
+done
+ldd "$share/mapping" | sed -n 's/.*libsubunit.* => \([^ ]*\).*/\1/p' | xargs -r -I{} cp {} "$share"
+
+# v4l2-ctl wants a node named video…; where both sides share one /dev, another one.
+case $rig in
+loopback) camera=video90 prefix=paradice/ ;;
+*) camera=video0 prefix= ;;
+esac
+cat >"$work/hostd.conf" <<EOF
+device "camera" {
+	path = "/dev/video0"
+	name = "$camera"
+	guests = { "guest" }
+}
+device "pcm" {
+	path = "/dev/snd/pcm*"
+	name = "${prefix}snd/*"
+	guests = { "guest" }
+}
+device "control" {
+	path = "/dev/snd/control*"
+	name = "${prefix}snd/*"
+	guests = { "guest" }
+}
+device "card" {
+	path = "/dev/dri/card*"
+	name = "${prefix}dri/*"
+	guests = { "guest" }
+}
+device "kmsg" {
+	path = "/dev/kmsg"
+	name = "paradice/kmsg"
+	guests = { "guest" }
+}
+device "input" {
+	path = "/dev/input/event*"
+	name = "${prefix}input/*"
+	guests = { "guest" }
+}
+EOF
+
+# Everything that moves in vivid's picture stands still.
+cat >"$share/host.sh" <<'EOF'
+export LD_LIBRARY_PATH=/share
+modprobe vivid n_devs=1 && modprobe snd-aloop && modprobe virtio-gpu || exit 1
+modprobe -q fuse
+module=/lib/modules/$(uname -r)/updates/mmhelper.ko
+[ -e /sys/module/mmhelper ] || insmod $module || exit 1
+if [ "$PARADICE_RIG" = loopback ]; then
+	/share/mmhelper_misuse || exit 1
+else
+	PARADICE_DOMID=1 /share/mmhelper_misuse /dev/video0 || exit 1
+	sh /share/ears.sh >/tmp/ears.log 2>&1 &
+fi
+v4l2-ctl -d /dev/video0 -c test_pattern=0,osd_text_mode=2 || exit 1
+sh /share/programs.sh video0
+EOF
+
+# In dom0: runs what the guest writes into its own part of xenstore, and answers.
+cat >"$share/ears.sh" <<'EOF'
+until domid=$(xl domid guest 2>/dev/null); do sleep 1; done
+data=/local/domain/$domid/data last=
+while sleep 0.3; do
+	ask=$(xenstore-read $data/ask 2>/dev/null) || continue
+	[ "$ask" != "$last" ] || continue
+	last=$ask
+	xenstore-write $data/answer "${ask%% *} $(eval "${ask#* }")"
+done
+EOF
+
+# Sourced in the guest: "there COMMAND" runs it in the driver domain.
+cat >"$share/there.sh" <<'EOF'
+n_asked=0
+there() {
+	if [ "$PARADICE_RIG" = loopback ]; then
+		eval "$1"
+		return
+	fi
+	n_asked=$(($(cat /tmp/asked 2>/dev/null || echo 0) + 1))
+	echo $n_asked >/tmp/asked
+	xenstore-write data/ask "$n_asked $1"
+	for _ in $(seq 100); do
+		answer=$(xenstore-read data/answer 2>/dev/null || true)
+		if [ "${answer%% *}" = "$n_asked" ]; then
+			echo "${answer#* }"
+			return
+		fi
+		sleep 0.2
+	done
+	echo "no answer"
+}
+passed=0 failed=0
+# what, wanted, is
+same() {
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $1: \"$3\", not \"$2\""
+	fi
+}
+exported='cat /sys/module/mmhelper/parameters/exported_pages'
+soon() {
+	for _ in $(seq 40); do
+		[ "$(there "$exported")" != 0 ] || break
+		sleep 0.3
+	done
+	there "$exported"
+}
+EOF
+
+# Either daemon dies while a program has mapped a buffer (150 pages).
+cat >"$share/death.sh" <<'EOF'
+. /share/there.sh
+node=/dev/$CAMERA
+same "pages before" 0 "$(soon)"
+for victim in guestd session module; do
+	v4l2-ctl -d $node --set-fmt-video=width=640,height=480,pixelformat=YUYV >/dev/null 2>&1
+	/share/mapping_hold $node 10 >/tmp/hold.log &
+	holder=$!
+	for _ in $(seq 100); do
+		! grep -q . /tmp/hold.log || break
+		sleep 0.1
+	done
+	same "$victim: mapped" holding "$(cat /tmp/hold.log)"
+	[ "$PARADICE_RIG" = loopback ] || same "$victim: pages exported" 150 "$(there "$exported")"
+	case $victim in
+	guestd) kill -9 "$(pidof paradice-guestd)" ;;
+	session) there 'pkill -9 -f "paradice-hostd: session guest"' >/dev/null ;;
+	module)
+		rmmod mmhelper 2>/tmp/rmmod.log
+		same "unloaded under a mapping" 1 $?
+		kill -9 $holder
+		;;
+	esac
+	wait $holder
+	status=$?
+	# On one kernel the program has the device itself.
+	case $PARADICE_RIG-$victim in
+	*-module) same "$victim: program" 137 $status ;;
+	loopback-*) same "$victim: program" 2 $status ;;
+	*) same "$victim: program" 0 $status ;;
+	esac
+	same "$victim: pages left" 0 "$(soon)"
+	# Both come back, and nothing needs a restart.
+	for _ in $(seq 100); do
+		/share/mapping_hold $node 1 >/tmp/hold.log
+		! grep -q "still there" /tmp/hold.log || break
+		sleep 0.3
+	done
+	same "$victim: again" "holding still there" "$(echo $(cat /tmp/hold.log))"
+done
+systemctl stop paradice-guestd
+rmmod mmhelper
+same "unloaded" 0 $?
+dmesg | grep -E "BUG|WARNING|Oops|Bad page" >/tmp/bad.log
+same "kernel log" "" "$(cat /tmp/bad.log)"
+same "kernel log there" "" "$(there 'dmesg | grep -E "BUG|WARNING|Oops|Bad page"')"
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
+EOF
+
+cat >"$share/programs.sh" <<'EOF'
+camera=$1
+for size in 640x480 1920x1080; do
+	file=/tmp/frames-$camera-$size
+	timeout 120 v4l2-ctl -d /dev/$camera --set-fmt-video=width=${size%x*},height=${size#*x},pixelformat=YUYV \
+		--stream-mmap --stream-count=5 --stream-to=$file >/tmp/v4l2-ctl.log 2>&1 || cat /tmp/v4l2-ctl.log
+	echo "SAME frames-$size $(stat -c %s $file) $(md5sum <$file)"
+	rm -f $file
+done
+[ -e /tmp/sound.raw ] || python3 -c '
+import struct
+open("/tmp/sound.raw", "wb").write(b"".join(
+    struct.pack("<hh", (i * 37) & 0x7fff, -((i * 53) & 0x7fff)) for i in range(96000)))'
+# What aplay plays into one end of the loop comes out of the other. The buffers hold
+# all of it, so that a busy machine makes no gaps.
+rm -f /tmp/recorded.raw
+form="-q -M -t raw -f S16_LE -c 2 -r 48000"
+timeout 90 arecord $form -D hw:Loopback,1,0 --buffer-size=240000 -d 8 /tmp/recorded.raw >/tmp/arecord.log 2>&1 &
+sleep 3
+timeout 60 aplay $form -D hw:Loopback,0,0 --buffer-size=96000 /tmp/sound.raw >/tmp/aplay.log 2>&1 || cat /tmp/aplay.log
+wait
+cat /tmp/arecord.log
+python3 -c '
+import os
+sent = open("/tmp/sound.raw", "rb").read()
+got = open("/tmp/recorded.raw", "rb").read() if os.path.exists("/tmp/recorded.raw") else b""
+start = got.find(sent[:400])
+print("SAME sound", start >= 0 and got[start:start + len(sent)] == sent, len(sent))'
+EOF
+
+cat >"$share/guest.sh" <<'EOF'
+export LD_LIBRARY_PATH=/share
+dev=/dev native=
+if [ "$PARADICE_RIG" = loopback ]; then
+	dev=/dev/paradice native=/dev/video0
+fi
+[ "$PARADICE_RIG" != xen-pv ] || export PARADICE_PV=1
+PARADICE_PLAIN=$(ls $dev/input/event* | head -n 1)
+export PARADICE_PLAIN
+/share/mapping /dev/$CAMERA $native
+status=$?
+if [ "$PARADICE_RIG" = loopback ]; then
+	unshare --mount sh -c "mount --bind /dev/paradice/snd /dev/snd; sh /share/programs.sh $CAMERA"
+else
+	sh /share/programs.sh $CAMERA
+fi
+keyboard=$(grep -l Keyboard /sys/class/input/event*/device/name | sed -n '1s,.*/\(event[0-9]*\)/.*,\1,p')
+[ "$keyboard" ] || keyboard=event1
+/share/dumb_buffer $dev/dri/card0 || status=1
+/share/seek_sigio $dev/input/$keyboard /dev/paradice/kmsg || status=1
+/share/mmhelper_misuse || status=1
+modprobe -q xen-gntalloc limit=65536
+PARADICE_SELF=$(xenstore-read domid 2>/dev/null || true) /share/mapping_speed /dev/$CAMERA $native || status=1
+sh /share/death.sh || status=1
+exit $status
+EOF
+
+status=0
+"$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
+	--install v4l-utils,alsa-utils,libdrm-tests --timeout "${RIG_TIMEOUT:-900}" --host-run 'sh /share/host.sh' \
+	--guest-run "CAMERA=$camera sh /share/guest.sh" >"$work/log" 2>&1 || status=$?
+cat "$work/log"
+
+passed=0 failed=0
+for what in frames-640x480 frames-1920x1080 sound; do
+	theirs=$(sed -n "s/^host| SAME $what //p" "$work/log")
+	ours=$(sed -n "s/^guest| SAME $what //p" "$work/log")
+	if [ "$ours" ] && [ "$ours" = "$theirs" ] && [ "${ours%% *}" != False ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "run_mapping: $what: on the device \"$theirs\", through the node \"$ours\""
+	fi
+done
+counts=$(sed -n 's/^[hg][a-z]*| \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$work/log" |
+	awk -v p=$passed -v f=$failed -v s="$status" '
+		{ p += $1; f += $2; k += $3 } END { if (s != 0 && f == 0) f = 1; print p, f, k + 0 }')
+# shellcheck disable=SC2086 # three numbers
+set -- $counts
+echo "$1 passed, $2 failed, $3 skipped"
+[ "$status" = 0 ] && [ "$2" = 0 ]
