@@ -217,6 +217,7 @@ if [ "$PARADICE_RIG" = loopback ]; then
 	dev=/dev/paradice native=/dev/video0
 fi
 [ "$PARADICE_RIG" != xen-pv ] || export PARADICE_PV=1
+[ "$PARADICE_RIG" = loopback ] || export PARADICE_LIMIT=67108864
 PARADICE_PLAIN=$(ls $dev/input/event* | head -n 1)
 export PARADICE_PLAIN
 /share/mapping /dev/$CAMERA $native

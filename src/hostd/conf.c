@@ -171,6 +171,9 @@ static int read_guest(cfg_t *cfg, struct conf_guest *guest)
 	r = read_number(cfg, "max-handles", CONF_MAX_HANDLES_MAX, &guest->max_handles);
 	if (r < 0)
 		return r;
+	r = read_number(cfg, "max-mapped", CONF_MAX_MAPPED_MAX, &guest->max_mapped);
+	if (r < 0)
+		return r;
 	r = read_number(cfg, "max-call-memory", CONF_MAX_CALL_MEMORY_MAX, &guest->max_call_memory);
 	if (r < 0)
 		return r;
@@ -290,7 +293,8 @@ static int read_all(cfg_t *cfg, char *text, struct conf *conf)
 	static const char *const options[] = {
 		"poll-us",     "log-level",   "session-uids", "guest|xen",   "guest|socket",
 		"guest|max-handles", "device|path", "device|name", "device|mode", "device|guests",
-		"device|ioctls", "device|deny", "device|allow", "guest|max-call-memory", "page-timeout-ms",
+		"device|ioctls", "device|deny", "device|allow", "guest|max-call-memory", "guest|max-mapped",
+		"page-timeout-ms",
 	};
 	int r;
 
@@ -312,6 +316,7 @@ static int parse(char *text, struct conf *conf)
 	cfg_opt_t guest[] = {
 		CFG_STR("xen", NULL, CFGF_NODEFAULT),
 		CFG_STR("socket", NULL, CFGF_NODEFAULT),
+		CFG_INT("max-mapped", CONF_MAX_MAPPED_DEFAULT, CFGF_NONE),
 		CFG_INT("max-handles", CONF_MAX_HANDLES_DEFAULT, CFGF_NONE),
 		CFG_INT("max-call-memory", CONF_MAX_CALL_MEMORY_DEFAULT, CFGF_NONE),
 		CFG_END(),

@@ -20,6 +20,7 @@ enum control_kind {
 	CONTROL_DEVICE_END, /* all that were there at the start are told */
 	CONTROL_OPENED, /* answer to CONTROL_OPEN; error, or 0 with the descriptor */
 	CONTROL_MIRROR_STARTED, /* answer to CONTROL_MIRROR; error, or 0 with its socket */
+	CONTROL_MIRROR_ENDED, /* the process of mirror `tag` has ended, for whatever reason */
 	/* session → supervisor */
 	CONTROL_OPEN, /* open device `id` with `flags`; answered by CONTROL_OPENED */
 	CONTROL_OPEN_CANCEL, /* interrupt the open with this tag, if it still runs */
@@ -61,6 +62,7 @@ struct control_message {
 	uint32_t domid;
 	int32_t poll_us;
 	uint32_t uid; /* user and group to become; 0 = stay (not root anyway) */
+	uint32_t max_mapped; /* quota, MiB */
 	uint32_t max_handles; /* quota */
 	uint32_t log_level;
 	uint32_t max_call_pages; /* quota of memory for calls on demand */

@@ -29,9 +29,9 @@ struct mapping {
 	uint32_t export; /* the module's number of the grants */
 };
 
-void mapping_init(struct mapping_table *table, uint32_t domid)
+void mapping_init(struct mapping_table *table, uint32_t domid, uint32_t max_mib)
 {
-	struct mmhelper_bind bind = { .domid = domid, .max_pages = MAPPING_PAGES_MAX };
+	struct mmhelper_bind bind = { .domid = domid, .max_pages = (uint64_t)max_mib << (20 - PAGE_SHIFT) };
 
 	table->helper_error = 0;
 	table->helper_fd = open(MMHELPER_PATH, O_RDWR | O_CLOEXEC);
@@ -181,7 +181,7 @@ static int mmap_failed(struct session *session, const struct handle *handle, int
 	if (error == -EREMOTEIO)
 		why = "it is memory of the device, or its driver keeps no count of users: it cannot be granted";
 	else if (error == -ERANGE)
-		why = "the guest has as much mapped as it may, or no grants are left";
+		why = "the guest has as much mapped as it may (max-mapped in hostd.conf), or Xen has no grants left";
 	if (why && log_limit_pass(&session->limit, session->guest))
 		log_warning("guest \"%s\": device \"%s\": mmap: %s", session->guest,
 			    device_name(session, handle), why);

@@ -101,6 +101,7 @@ struct layout_type {
 #define LAYOUT_ROW_UP_TO 1u /* the argument's size is the most; less may be there */
 #define LAYOUT_ROW_STRING 2u /* the argument is a string of at most this size */
 #define LAYOUT_ROW_DESCRIPTOR 4u /* the command makes or takes a descriptor: refused so far */
+#define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
 
 struct layout {
 	uint32_t command; /* with the bits of `mask` */
@@ -123,6 +124,7 @@ struct layout_table {
 	uint32_t n_rows;
 	uint32_t classes; /* devices it holds for: 1 << PROTO_CLASS_… of proto.h */
 	const char *header; /* the UAPI header they were read from */
+	const char *name; /* of the table: "v4l2" */
 };
 
 /* What a command needs, by the table. Sizes in bytes. */
