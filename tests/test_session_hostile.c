@@ -113,7 +113,7 @@ static const struct {
 	/* WRITE with a bulk slot and bytes besides. */
 	{ PROTO_WRITE, 1, { [8] = 5 }, 29, "WRITE: size 5, but 5" },
 	/* IOCTL: n_ranges is at 32. */
-	{ PROTO_IOCTL, 1, { [32] = 65 }, 40, "IOCTL: n_ranges 65 is over 64" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [33] = 1 }, 40, "IOCTL: n_ranges 257 is over 256" },
 	{ PROTO_IOCTL, 1, { [32] = 1 }, 40, "IOCTL: n_ranges 1 does not fit" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 0 }, 56, "IOCTL: range 0: direction is 0x0" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 4 }, 56, "IOCTL: range 0: direction is 0x4" },

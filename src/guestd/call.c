@@ -90,6 +90,7 @@ void call_end(struct call *call, int error)
 		node_put(call->node);
 	}
 	free(call->payload);
+	free(call->ranges);
 	free(call);
 }
 
@@ -176,7 +177,9 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 	}
 	if (call->bulk != PROTO_BULK_NONE)
 		payload[1].iov_len = 0;
-	if (call->opcode == PROTO_IOCTL && call->range.direction)
+	if (call->opcode == PROTO_IOCTL && call->ranges)
+		payload[0] = (struct iovec){ call->ranges, call->body.ioctl.n_ranges * sizeof(call->range) };
+	else if (call->opcode == PROTO_IOCTL && call->range.direction)
 		payload[0].iov_len = sizeof(call->range);
 	call->tag = ++guest->tag << SLOT_BITS | (call->slot == NO_SLOT ? 0xff : call->slot);
 	r = channel_send(guest->channel, call->opcode, call->tag, &call->body, payload, 2);

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "guestd/gather.h"
 #include "guestd/on_demand.h"
 
 #define N_EVENTS 16
@@ -24,12 +25,20 @@
 struct workspace {
 	struct fuse_buf request;
 	struct channel_buffer message;
+	struct gather *gather;
 };
 static __thread struct workspace workspace;
 
 struct channel_buffer *guest_buffer(struct guest *guest)
 {
 	return &workspace.message;
+}
+
+struct gather *guest_gather(struct guest *guest)
+{
+	if (!workspace.gather)
+		workspace.gather = gather_new();
+	return workspace.gather;
 }
 
 int guest_watch(struct guest *guest, int fd, void *what)

@@ -20,6 +20,7 @@
 #include "guestd/conf.h"
 #include "guestd/process.h"
 #include "proto/channel.h"
+#include "proto/layout.h"
 #include "proto/lead.h"
 #include "proto/log.h"
 
@@ -48,6 +49,7 @@ struct file {
 	uint64_t ready_ns; /* when it was learnt */
 	struct fuse_pollhandle *poll_handle; /* who waits for a change, or NULL */
 	uint64_t async; /* the module's number of the open file, if SIGIO was asked for */
+	struct layout_facts facts; /* what ioctls have settled */
 };
 
 enum call_state { CALL_NEW, CALL_WAITING, CALL_SENT };
@@ -79,7 +81,8 @@ struct call {
 	} body;
 	uint64_t token; /* MMAP, LSEEK, FASYNC: the module's number of the request */
 	pid_t pid; /* IOCTL: the caller's thread */
-	struct proto_range range; /* IOCTL, declared: the caller's memory */
+	struct proto_range range; /* IOCTL, flat: the caller's memory */
+	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
 	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;
@@ -163,6 +166,9 @@ int guest_fuse_serve(struct guest *guest, struct fuse_session *session, int fd);
 
 /* The calling thread's buffer for a message. */
 struct channel_buffer *guest_buffer(struct guest *guest);
+
+/* What the calling thread gathers callers' memory in (gather.h), or NULL. */
+struct gather *guest_gather(struct guest *guest);
 
 /* node.c */
 struct node *node_find(struct guest *guest, uint32_t device);
@@ -253,11 +259,19 @@ int mapping_fasync_done(struct guest *guest, struct call *call, const struct pro
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.
  * May block: call it away from the lock. */
 ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size);
-ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size);
 /* Copies whole pages, in order, up to the first that is not all there. How many. */
 uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data);
 /* Writes ranges whose bytes follow each other at `bytes`. 0, or -EFAULT if not all
  * could be written. */
 int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
+
+/* The same for `n` pieces at once, one after the other in `data`; they stop at the
+ * first byte that is not there. */
+struct memory_piece {
+	uint64_t address;
+	size_t size;
+};
+ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data);
+ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data);
 
 #endif

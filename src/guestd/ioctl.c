@@ -4,13 +4,15 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "guestd/gather.h"
 #include "guestd/on_demand.h"
 #include "proto/layout.h"
 
-/* Reads the caller's structure for an ioctl that the table declares. The result is
- * 0 or a negative errno for the caller; call->range tells what was there. */
-static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_need *need)
+/* Reads the caller's structure for a flat ioctl. 0 or a negative errno; call->range
+ * tells what was there. */
+static int flat_gather(struct call *call, uint8_t *data, const struct layout_need *need)
 {
 	struct guest *guest = call->guest;
 	uint32_t size = need->in > need->out ? need->in : need->out;
@@ -19,11 +21,8 @@ static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_ne
 	lead_away(&guest->lead, true);
 	n = memory_read(call->pid, call->body.ioctl.argument, data, size);
 	lead_back(&guest->lead);
-	if (n == -EPERM && log_limit_pass(&guest->limit, "guestd"))
-		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
-			    call->file->node->name, (int)call->pid);
 	if (n < 0)
-		return n == -EPERM || n == -ESRCH ? -EFAULT : n;
+		return n;
 	/* Sent also where the driver only writes: what it leaves alone must come
 	 * back as it was. */
 	call->range = (struct proto_range){
@@ -33,6 +32,39 @@ static int ioctl_gather(struct call *call, uint8_t *data, const struct layout_ne
 	};
 	call->body.ioctl.n_ranges = 1;
 	return 0;
+}
+
+/* Reads what a declared ioctl uses, into `image` or elsewhere. 0 or a negative errno
+ * for the caller. */
+static int declared_gather(struct call *call, const struct layout_need *need, uint8_t *image,
+			   const void **datap, uint32_t *sizep)
+{
+	const uint8_t *bytes = image;
+	int r;
+
+	if (need->row->type) {
+		r = gather_nested(call, need, &bytes, sizep);
+	} else {
+		r = flat_gather(call, image, need);
+		*sizep = call->range.length;
+	}
+	*datap = bytes;
+	if (r == -EPERM && log_limit_pass(&call->guest->limit, "guestd"))
+		log_warning("node \"%s\": cannot read the memory of thread %d: guestd needs CAP_SYS_PTRACE",
+			    call->file->node->name, (int)call->pid);
+	return r == -EPERM || r == -ESRCH ? -EFAULT : r;
+}
+
+/* True if a device that may do so should serve a declared command on demand after
+ * all: there is more of it than a message carries (`r`), or its row does not cover
+ * what the structure says. */
+static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
+{
+	uint32_t there = call->ranges ? call->ranges[0].length : call->range.length;
+
+	if (r < 0)
+		return need->row->type && (r == -ENOMEM || r == -E2BIG);
+	return !layout_need_flat(need, bytes, there);
 }
 
 /* How the command is served: whether its driver gets the program's own pointers. */
@@ -59,6 +91,15 @@ static const struct layout_need *declared(const struct call *call, struct layout
 	return need;
 }
 
+/* Forgets what was gathered. */
+static void ranges_drop(struct call *call)
+{
+	free(call->ranges);
+	call->ranges = NULL;
+	call->range = (struct proto_range){ 0 };
+	call->body.ioctl.n_ranges = 0;
+}
+
 /* Gathers the memory that goes with the request. 0, or a negative errno for the
  * program. */
 static int gather(struct call *call, uint8_t *image, const void **datap, uint32_t *sizep)
@@ -73,17 +114,14 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 	 * says so, in one place for all guests. */
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
 		return 0;
-	r = ioctl_gather(call, image, need);
-	if (r < 0)
-		return r;
-	if (is_on_demand(call, NULL) && !layout_need_flat(need, image, call->range.length)) {
-		call->range = (struct proto_range){ 0 };
-		call->body.ioctl.n_ranges = 0;
+	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
+		return 0;
+	r = declared_gather(call, need, image, datap, sizep);
+	if (is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {
+		ranges_drop(call);
 		return on_demand_gather(call, datap, sizep);
 	}
-	*datap = image;
-	*sizep = call->range.length;
-	return 0;
+	return r;
 }
 
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
@@ -132,30 +170,47 @@ static int on_demand_done(struct guest *guest, struct call *call, const struct p
 	return 0;
 }
 
+/* What a successful call on the file has settled, as the host learns it too. */
+static void ioctl_learn(const struct call *call, const struct proto_range *range, const uint8_t *bytes)
+{
+	struct layout_need need;
+
+	if (declared(call, &need) && need.row->learn && range->address == call->range.address &&
+	    range->length >= need.in && range->length >= need.out)
+		need.row->learn(&call->file->facts, bytes);
+}
+
+/* True if an answer writes only what the program has offered. */
+static bool answer_fits(const struct call *call, const struct proto_range *ranges, uint32_t n)
+{
+	if (call->ranges)
+		return scatter_check(call, ranges, n);
+	return n == 0 || (n == 1 && ranges->direction == PROTO_RANGE_OUT &&
+			  ranges->address == call->range.address && ranges->length <= call->range.length);
+}
+
 int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message)
 {
 	const struct proto_ioctl_answer *answer = message->body;
-	const struct proto_range *range;
+	const struct proto_range *ranges;
 	int64_t result = answer->result;
 	const uint8_t *bytes;
-	ssize_t written;
 	uint32_t n;
 
 	if (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND)
 		return on_demand_done(guest, call, message);
-	range = proto_ranges(message, &n, &bytes);
-	if (result > INT32_MAX || n > 1 ||
-	    (n && (range->direction != PROTO_RANGE_OUT || range->address != call->range.address ||
-		   range->length > call->range.length)))
+	ranges = proto_ranges(message, &n, &bytes);
+	if (result > INT32_MAX || !answer_fits(call, ranges, n))
 		return call_misfit(guest, message, "it writes memory that the program did not offer");
+	if (n && result >= 0 && !call->ranges)
+		ioctl_learn(call, ranges, bytes);
 	/* From here on nobody else finds the call: the lock is given up. */
 	call_detach(call);
 	if (n) {
 		lead_away(&guest->lead, true);
-		written = memory_write(call->pid, range->address, bytes, range->length);
-		lead_back(&guest->lead);
-		if (written != range->length)
+		if (scatter_write(call->pid, ranges, n, bytes) < 0)
 			result = -EFAULT;
+		lead_back(&guest->lead);
 	}
 	fuse_reply_ioctl(call_take(call), result, NULL, 0);
 	call_end(call, EIO);

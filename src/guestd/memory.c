@@ -12,42 +12,70 @@
 #include "guestd/guest.h"
 
 #define PAGE 4096u
-#define PIECES 20 /* covers LAYOUT_SIZE_MAX, 64 KiB, at any offset */
+#define PIECES 1024 /* UIO_MAXIOV of the kernel */
 
 typedef ssize_t (*transfer_fn)(pid_t pid, const struct iovec *local, unsigned long n_local,
 			       const struct iovec *remote, unsigned long n_remote, unsigned long flags);
 
-static ssize_t transfer(transfer_fn call, pid_t pid, uint64_t address, void *data, size_t size)
+/* Splits the pieces at page borders. Their bytes, or -EINVAL for too many. */
+static ssize_t split(const struct memory_piece *pieces, uint32_t n, struct iovec *remote,
+		     unsigned long *n_remotep)
 {
-	struct iovec local = { data, size };
-	struct iovec remote[PIECES];
-	size_t left = size;
-	ssize_t n;
-	int i;
+	unsigned long used = 0;
+	size_t total = 0;
 
-	for (i = 0; left; i++) {
-		size_t piece = PAGE - (address & (PAGE - 1));
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t address = pieces[i].address;
+		size_t left = pieces[i].size;
 
-		if (i == PIECES)
-			return -EINVAL;
-		if (piece > left)
-			piece = left;
-		remote[i] = (struct iovec){ (void *)(uintptr_t)address, piece };
-		address += piece;
-		left -= piece;
+		total += left;
+		while (left) {
+			size_t part = PAGE - (address & (PAGE - 1));
+
+			if (used == PIECES)
+				return -EINVAL;
+			if (part > left)
+				part = left;
+			remote[used++] = (struct iovec){ (void *)(uintptr_t)address, part };
+			address += part;
+			left -= part;
+		}
 	}
-	n = call(pid, &local, 1, remote, i, 0);
+	*n_remotep = used;
+	return total;
+}
+
+static ssize_t transfer(transfer_fn call, pid_t pid, const struct memory_piece *pieces, uint32_t n_pieces,
+			void *data)
+{
+	struct iovec local = { data, 0 };
+	struct iovec remote[PIECES];
+	unsigned long n_remote = 0;
+	ssize_t n;
+
+	n = split(pieces, n_pieces, remote, &n_remote);
+	if (n <= 0)
+		return n;
+	local.iov_len = n;
+	n = call(pid, &local, 1, remote, n_remote, 0);
 	return n < 0 ? -errno : n;
 }
 
 ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size)
 {
-	return transfer(process_vm_readv, pid, address, data, size);
+	struct memory_piece piece = { address, size };
+
+	return transfer(process_vm_readv, pid, &piece, 1, data);
 }
 
-ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size)
+ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
 {
-	return transfer(process_vm_writev, pid, address, (void *)data, size);
+	return transfer(process_vm_readv, pid, pieces, n, data);
+}
+
+ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data)
+{
+	return transfer(process_vm_writev, pid, pieces, n, (void *)data);
 }
 
 uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data)

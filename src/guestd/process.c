@@ -15,7 +15,7 @@
 #include "guestd/guest.h"
 
 #define PROCESSES_MAX 256
-#define VMA_FRESH_NS 1000000u
+#define FRESH_NS 1000000u
 
 int process_table_init(struct process_table *table)
 {
@@ -125,10 +125,19 @@ struct process *process_of(struct guest *guest, pid_t tid)
 	struct process_table *table = &guest->processes;
 	size_t slot = (uint32_t)tid % PROCESS_THREADS;
 	struct process *process = table->threads[slot].process;
+	uint64_t now_ns;
 	pid_t tgid;
 
-	if (process && table->threads[slot].tid == tid && is_thread_of(tid, process->tgid) && !has_ended(process))
-		return process;
+	now_ns = channel_now_ns();
+	if (process && table->threads[slot].tid == tid) {
+		/* No number is used again as soon as that. */
+		if (now_ns - table->threads[slot].seen_ns < FRESH_NS)
+			return process;
+		if (is_thread_of(tid, process->tgid) && !has_ended(process)) {
+			table->threads[slot].seen_ns = now_ns;
+			return process;
+		}
+	}
 	tgid = tid ? thread_group(tid) : 0;
 	if (!tgid)
 		return NULL;
@@ -139,6 +148,7 @@ struct process *process_of(struct guest *guest, pid_t tid)
 		process = process_new(guest, tgid);
 	table->threads[slot].tid = tid;
 	table->threads[slot].process = process;
+	table->threads[slot].seen_ns = now_ns;
 	return process;
 }
 
@@ -148,25 +158,25 @@ struct process *process_of(struct guest *guest, pid_t tid)
  * may be written. */
 static bool maps_find(pid_t tgid, uint64_t address, struct process_vma *vma)
 {
-	char path[40], line[512], rights[5];
-	unsigned long long start, end;
-	bool found = false;
+	char path[40], line[512], *rest;
+	uint64_t start = 0, end = 0;
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tgid);
 	maps = fopen(path, "re");
 	if (!maps)
 		return false;
-	while (!found && fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%llx-%llx %4s", &start, &end, rights) != 3 || address >= end)
-			continue;
-		if (address < start)
-			break;
-		*vma = (struct process_vma){ start, end, channel_now_ns() };
-		found = true;
+	/* "start-end rwxp …", in order; strtoull() is a fifth of sscanf(). */
+	rest = NULL;
+	while (address >= end && fgets(line, sizeof(line), maps)) {
+		start = strtoull(line, &rest, 16);
+		end = *rest == '-' ? strtoull(rest + 1, &rest, 16) : 0;
 	}
 	fclose(maps);
-	return found && rights[1] == 'w';
+	if (address < start || address >= end || strncmp(rest, " rw", 3) != 0)
+		return false;
+	*vma = (struct process_vma){ start, end, channel_now_ns() };
+	return true;
 }
 
 bool process_may_write(struct process *process, uint64_t address)
@@ -177,7 +187,7 @@ bool process_may_write(struct process *process, uint64_t address)
 	for (size_t i = 0; i < PROCESS_VMAS; i++) {
 		const struct process_vma *known = &process->vmas[i];
 
-		if (address >= known->start && address < known->end && now_ns - known->seen_ns < VMA_FRESH_NS)
+		if (address >= known->start && address < known->end && now_ns - known->seen_ns < FRESH_NS)
 			return true;
 	}
 	if (!maps_find(process->tgid, address, &vma))

@@ -62,6 +62,7 @@ struct process_table {
 	struct {
 		pid_t tid;
 		struct process *process;
+		uint64_t seen_ns; /* when that was so */
 	} threads[PROCESS_THREADS]; /* by tid modulo; what was found last */
 };
 

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/layout.h"
+
 struct handle {
 	uint64_t id; /* 0: this place is free */
 	int fd;
@@ -24,6 +26,7 @@ struct handle {
 	bool slow; /* its last operation took long */
 	bool async; /* the guest wants to know of SIGIO */
 	uint32_t bands; /* 1 << POLL_IN, …: what has come and is to be told */
+	struct layout_facts facts; /* what ioctls have settled */
 	/* Readiness; see readiness.c. */
 	uint32_t events; /* the guest wants to know of these; 0: never asked */
 	uint32_t armed; /* what the kernel watches now; 0: nothing */

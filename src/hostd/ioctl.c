@@ -7,41 +7,59 @@
 #include <sys/ioctl.h>
 
 #include "hostd/ioctl.h"
+#include "hostd/ioctl_declared.h"
 #include "hostd/session.h"
 #include "proto/layout.h"
 
 #define TAIL 0xa5 /* in the image where the caller has no memory */
 
-static void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
-			 int64_t result, const struct proto_range *range, const void *bytes)
+void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
+		  int64_t result, uint32_t n, const struct iovec *payload)
 {
 	struct proto_ioctl_answer answer = {
 		.result = result,
 		.ready = PROTO_READY_UNKNOWN,
-		.n_ranges = range ? 1 : 0,
-	};
-	struct iovec payload[2] = {
-		{ (void *)range, range ? sizeof(*range) : 0 },
-		{ (void *)bytes, range ? range->length : 0 },
+		.n_ranges = n,
 	};
 	uint64_t tag = operation->tag;
 
 	operation_leave(session, operation);
-	session_answer(session, PROTO_IOCTL_ANSWER, tag, &answer, &answer.ready, handle, payload, 2);
+	session_answer(session, PROTO_IOCTL_ANSWER, tag, &answer, &answer.ready, handle, payload,
+		       n ? n + 1 : 0);
 }
 
-/* Says once for a while that a command is not declared, and what would help. */
-static void refuse_undeclared(struct session *session, const struct handle *handle, uint32_t command)
+/* The same with the one structure of a flat command, or without. */
+static void flat_answer(struct session *session, struct operation *operation, struct handle *handle,
+			int64_t result, const struct proto_range *range, void *bytes)
 {
+	struct iovec payload[2] = {
+		{ (void *)range, sizeof(*range) },
+		{ bytes, range ? range->length : 0 },
+	};
+
+	ioctl_answer(session, operation, handle, result, range ? 1 : 0, payload);
+}
+
+void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t command,
+		  enum ioctl_refusal why)
+{
+	static const char *const reasons[] = {
+		[IOCTL_UNDECLARED] = "is not in the layout table (ioctls = \"any\" in its device section of hostd.conf allows it)",
+		[IOCTL_VARIANT] = "is not declared for what its structure says (ioctls = \"any\" in its device section of hostd.conf allows it)",
+		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which is not carried yet",
+	};
 	const struct device *device = session_device(session, handle->device);
+	struct layout_need need;
 
 	/* isatty(3) asks every file; what is no terminal has nothing to allow. */
-	if (_IOC_TYPE(command) == 'T' && handle->class != PROTO_CLASS_TTY)
+	if (_IOC_TYPE(command) == 'T' && handle->class != PROTO_CLASS_TTY && why == IOCTL_UNDECLARED)
 		return;
 	if (log_limit_pass(&session->limit, session->guest))
-		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x is not in the layout table: ENOTTY "
-			    "(ioctls = \"any\" in its device section of hostd.conf allows it)",
-			    session->guest, device ? device->name : "?", command);
+		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x%s%s %s: ENOTTY", session->guest,
+			    device ? device->name : "?", command,
+			    why == IOCTL_UNDECLARED ? "" : " ",
+			    why == IOCTL_UNDECLARED || layout_find(command, &need) < 0 ? "" : need.name,
+			    reasons[why]);
 }
 
 /* Checks an ioctl against the table and makes the driver's private image of the
@@ -63,7 +81,7 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 	/* A 32-bit program's structures may differ under the same number. */
 	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
 	    !layout_need_class(need, handle->class)) {
-		refuse_undeclared(session, handle, request->command);
+		ioctl_refuse(session, handle, request->command, IOCTL_UNDECLARED);
 		return -ENOTTY;
 	}
 	if (!need->in && !need->out)
@@ -80,7 +98,7 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 	memcpy(workspace->image.memory, bytes, range->length);
 	memset((uint8_t *)workspace->image.memory + range->length, TAIL, size - range->length);
 	if (!layout_need_flat(need, workspace->image.memory, size)) {
-		refuse_undeclared(session, handle, request->command);
+		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
 		return -ENOTTY;
 	}
 	return 0;
@@ -102,9 +120,34 @@ static int64_t ioctl_outcome(const struct workspace *workspace, const struct pro
 		if (image[at] != TAIL)
 			return -EFAULT;
 	proto_ranges(message, &n, &bytes);
-	if (memcmp(image, bytes, range->length) == 0)
+	/* The guest learns from the bytes, so it gets them all. */
+	if (!need->row->learn && memcmp(image, bytes, range->length) == 0)
 		range->length = 0;
 	return result;
+}
+
+/* True if a row with a type declares it for this device. */
+static bool ioctl_nested(const struct proto_ioctl *request, const struct handle *handle,
+			 struct layout_need *need)
+{
+	/* A 32-bit program's structures may differ under the same number. */
+	return request->argument >= LAYOUT_POINTER_MIN && !(request->flags & PROTO_IOCTL_COMPAT) &&
+	       !layout_refused(request->command) && layout_find(request->command, need) == 0 &&
+	       layout_need_class(need, handle->class) && need->row->type;
+}
+
+static enum ioctl_refusal ioctl_on_demand_refusal(const struct proto_ioctl *request,
+						  const struct handle *handle)
+{
+	struct layout_need need;
+
+	if (!(handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return IOCTL_UNDECLARED;
+	/* It would act on the descriptors of a mirror. */
+	if (layout_find(request->command, &need) == 0 && layout_need_class(&need, handle->class) &&
+	    (need.row->flags & LAYOUT_ROW_DESCRIPTOR))
+		return IOCTL_DESCRIPTOR;
+	return IOCTL_SERVED;
 }
 
 bool ioctl_serve(struct session *session, struct workspace *workspace,
@@ -114,23 +157,27 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	struct handle *handle = operation_handle(session, message, request->handle);
 	struct layout_need need = { 0 };
 	struct proto_range range;
+	enum ioctl_refusal refusal;
 	uint64_t since_ns;
 	int64_t result;
 
 	if (!handle) {
-		ioctl_answer(session, operation, NULL, -EBADF, NULL, NULL);
+		ioctl_answer(session, operation, NULL, -EBADF, 0, NULL);
 		return lead_mine(&session->lead);
 	}
 	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command)) {
-		if (handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND))
+		refusal = ioctl_on_demand_refusal(request, handle);
+		if (refusal == IOCTL_SERVED)
 			return ioctl_on_demand(session, message, operation, handle);
-		refuse_undeclared(session, handle, request->command);
-		ioctl_answer(session, operation, handle, -ENOTTY, NULL, NULL);
+		ioctl_refuse(session, handle, request->command, refusal);
+		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
+	if (ioctl_nested(request, handle, &need))
+		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);
 	if (result < 0) {
-		ioctl_answer(session, operation, handle, result, NULL, NULL);
+		ioctl_answer(session, operation, handle, result, 0, NULL);
 		return lead_mine(&session->lead);
 	}
 	since_ns = operation_begin(session, operation, handle);
@@ -140,8 +187,10 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	result = result < 0 ? -errno : result;
 	operation_end(session, operation, handle, since_ns);
 	result = ioctl_outcome(workspace, message, &need, &range, result);
-	ioctl_answer(session, operation, handle, result, range.length ? &range : NULL,
-		     workspace->image.memory);
+	if (result >= 0 && range.length && need.row->learn)
+		need.row->learn(&handle->facts, workspace->image.memory);
+	flat_answer(session, operation, handle, result, range.length ? &range : NULL,
+		    workspace->image.memory);
 	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
 }

@@ -7,12 +7,30 @@
 #ifndef PARADICE_HOSTD_IOCTL_H
 #define PARADICE_HOSTD_IOCTL_H
 
+#include <sys/uio.h>
+
 #include "hostd/operation.h"
 
 /* Serves one IOCTL request; an operation_run_fn. */
 bool ioctl_serve(struct session *session, struct workspace *workspace,
 		 const struct proto_message *message, struct operation *operation);
 
+/* For the engines. Answers an IOCTL and leaves the operation: `n` ranges, which are
+ * payload[0], and their bytes in as many more pieces. */
+void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
+		  int64_t result, uint32_t n, const struct iovec *payload);
+
+/* Why an ioctl is answered ENOTTY. */
+enum ioctl_refusal {
+	IOCTL_SERVED, /* it is not */
+	IOCTL_UNDECLARED, /* no row declares it for this device */
+	IOCTL_VARIANT, /* its row does not cover what the structure says */
+	IOCTL_DESCRIPTOR, /* it makes or takes a descriptor */
+};
+
+/* Says so once for a while, and what would help. */
+void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t command,
+		  enum ioctl_refusal why);
 /* Runs the request on demand, on a device whose policy allows that. Under the lock,
  * which it gives up; answers and leaves the operation. Returns whether the thread
  * still leads. */

@@ -99,7 +99,7 @@ static bool window_fill(struct mirror *mirror, uint32_t first, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct mirror_page *page = &mirror->pages[first + i];
 
-		shared->pages[i] = page->address | (page->writable ? 0 : MIRROR_DROP);
+		shared->pages[i] = page->address | page->bits;
 	}
 	shared->n_pages = n;
 	shared->job = MIRROR_COLLECT;
@@ -194,6 +194,7 @@ static void run(struct session *session, const struct proto_message *message, st
 	mirror->operation = operation;
 	mirror->tag = operation->tag;
 	r = prefetched(session, mirror, message);
+	mirror_keep_begin(mirror);
 	operation->mirror = mirror;
 	since_ns = operation_begin(session, operation, handle);
 	alive = r == 0 && mirror_run(mirror);
@@ -202,9 +203,13 @@ static void run(struct session *session, const struct proto_message *message, st
 	result = r < 0 ? r : alive ? shared->result : -EFAULT;
 	if (result < -4095 || result > INT32_MAX)
 		result = -EIO;
+	/* Without the job, it holds what stayed from the last one. */
+	if (r < 0)
+		mirror_end(session, mirror);
 	if (alive && !collect(&changes, mirror))
 		result = -EFAULT;
 	answer(session, operation, handle, result, &changes);
+	mirror_keep_end(mirror);
 	mirror_memory_end(session, mirror);
 	operation_handle_put(session, handle);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,7 +19,6 @@
 #include "hostd/session.h"
 
 #define START_SECONDS 5
-#define LOOK_MS 100 /* how often whoever waits for a job looks whether it is dead */
 #define RETIRE_PAGES 65536u /* page tables grow with what was ever touched: start anew */
 #define SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE)
 
@@ -52,10 +52,10 @@ static bool mirror_dead(const struct mirror *mirror)
 
 bool mirror_run(struct mirror *mirror)
 {
-	static const struct timespec look = { .tv_nsec = LOOK_MS * 1000000l };
 	struct mirror_shared *shared = mirror->shared;
 	uint32_t answer;
 
+	shared->cpu = sched_getcpu();
 	__atomic_store_n(&shared->request, ++mirror->serial, __ATOMIC_SEQ_CST);
 	futex(&shared->request, FUTEX_WAKE, 1, NULL);
 	for (;;) {
@@ -64,7 +64,9 @@ bool mirror_run(struct mirror *mirror)
 			return true;
 		if (mirror_dead(mirror))
 			return false;
-		futex(&shared->answer, FUTEX_WAIT, answer, &look);
+		/* No timeout, which would cost more than all the rest in a virtual
+		 * machine: mirror_poll() wakes us until we have seen that it is dead. */
+		futex(&shared->answer, FUTEX_WAIT, answer, NULL);
 	}
 }
 
@@ -131,8 +133,6 @@ void mirror_end(struct session *session, struct mirror *mirror)
 	__atomic_store_n(&mirror->state, MIRROR_DEAD, __ATOMIC_RELAXED);
 	if (mirror->socket >= 0)
 		shutdown(mirror->socket, SHUT_RDWR);
-	if (mirror->shared)
-		futex(&mirror->shared->answer, FUTEX_WAKE, INT32_MAX, NULL);
 	(void)control_send(session->control_fd, &message, -1);
 	pthread_cond_broadcast(&session->mirrors.changed);
 	readiness_wake(session);
@@ -218,7 +218,7 @@ static int mirror_settle(struct mirror *mirror)
 		mirror->shared = NULL;
 		return -errno;
 	}
-	mirror->untrusted_window = (const uint8_t *)mirror->shared + MIRROR_PAGE;
+	mirror->untrusted_window = (uint8_t *)mirror->shared + MIRROR_PAGE;
 	if (!__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST))
 		futex(&mirror->shared->answer, FUTEX_WAIT, 0, &look);
 	if (__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST) != 1)
@@ -424,6 +424,10 @@ void mirror_poll(struct session *session)
 			readiness_watch_mirror(session, mirror->id, mirror->watcher, mirror->socket);
 			mirror->watched = true;
 			mirror->n_armed = 2;
+		}
+		if (dead && mirror->n_users && mirror->shared) {
+			futex(&mirror->shared->answer, FUTEX_WAKE, INT32_MAX, NULL);
+			session->mirrors.expected = session->readiness.changed = true;
 		}
 		if (dead && mirror->n_armed && !mirror->removing) {
 			readiness_unwatch_mirror(session, mirror->id);

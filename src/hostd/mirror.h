@@ -40,6 +40,7 @@ struct mirror_page {
 	const uint8_t *snapshot; /* as the guest sent it */
 	bool writable; /* by the caller, so by the driver */
 	bool owned; /* the snapshot is to be freed */
+	uint8_t bits; /* MIRROR_… for the worker */
 };
 
 /* A fault that waits for the guest's answer. */
@@ -70,7 +71,7 @@ struct mirror {
 	int socket; /* to its service thread */
 	int watcher; /* its userfaultfd */
 	struct mirror_shared *shared;
-	const uint8_t *untrusted_window;
+	uint8_t *untrusted_window;
 	uint32_t serial; /* of the last job */
 	uint32_t n_armed; /* polls that the kernel holds */
 	bool watched; /* its descriptors are, or were, polled */
@@ -82,6 +83,8 @@ struct mirror {
 	} files[MIRROR_FILES_MAX];
 	uint32_t n_files;
 	uint64_t n_supplied; /* pages in its whole life */
+	uint64_t kept[MIRROR_KEPT_MAX]; /* pages that stayed there after the last call */
+	uint32_t n_kept;
 	/* The call under way. */
 	struct operation *operation;
 	uint64_t tag;
@@ -154,6 +157,12 @@ void mirror_event(struct session *session, uint64_t id, bool fault, bool more);
  * is used up. */
 int mirror_supply(struct session *session, struct mirror *mirror, const struct proto_range *run,
 		  const uint8_t *bytes, bool owned);
+
+/* Before the call: of the pages that stayed from the last one, those that the guest
+ * has sent again are filled by the worker, and the others given back. Afterwards
+ * those stay that came first. */
+void mirror_keep_begin(struct mirror *mirror);
+void mirror_keep_end(struct mirror *mirror);
 
 /* The userfaultfd is readable. Gives the lock up. */
 void mirror_faults(struct session *session, struct mirror *mirror);

@@ -94,19 +94,38 @@ static CORE __attribute__((naked)) void restorer(void)
 	__asm__ volatile("mov $15, %eax\n\tsyscall"); /* a naked function takes no operands */
 }
 
+CORE_INLINE uint64_t page_of(uint64_t entry)
+{
+	return entry & ~(uint64_t)(MIRROR_PAGE - 1);
+}
+
 /* Gives pages back; runs of neighbours at once. */
-static CORE void pages_drop(const struct mirror_shared *shared, uint32_t n)
+static CORE void pages_drop(const uint64_t *pages, uint32_t n)
 {
 	uint32_t i = 0;
 
 	while (i < n) {
-		uint64_t begin = shared->pages[i] & ~(uint64_t)(MIRROR_PAGE - 1);
-		uint64_t end = begin + MIRROR_PAGE;
+		uint64_t begin = page_of(pages[i]), end = begin + MIRROR_PAGE;
 
-		for (i++; i < n && (shared->pages[i] & ~(uint64_t)(MIRROR_PAGE - 1)) == end; i++)
+		if (pages[i++] & MIRROR_KEEP)
+			continue;
+		for (; i < n && page_of(pages[i]) == end && !(pages[i] & MIRROR_KEEP); i++)
 			end += MIRROR_PAGE;
 		call3(__NR_madvise, begin, end - begin, MADV_DONTNEED);
 	}
+}
+
+/* Brings pages that stayed to what the guest has in them now. */
+static CORE void refresh(const struct mirror_private *private, const struct mirror_shared *shared)
+{
+	uint32_t n_stale = shared->n_stale;
+
+	if (n_stale && n_stale <= MIRROR_KEPT_MAX)
+		pages_drop(shared->stale, n_stale);
+	for (uint32_t i = 0; i < MIRROR_KEPT_MAX && i < shared->n_pages; i++)
+		if (shared->pages[i] & MIRROR_FILL)
+			copy_page((void *)(uintptr_t)page_of(shared->pages[i]),
+				  (uintptr_t)mirror_at(private->base, MIRROR_AT_WINDOW + i));
 }
 
 static CORE void collect(const struct mirror_private *private, struct mirror_shared *shared)
@@ -117,13 +136,15 @@ static CORE void collect(const struct mirror_private *private, struct mirror_sha
 		n = MIRROR_WINDOW_PAGES;
 	for (uint32_t i = 0; i < n; i++)
 		if (!(shared->pages[i] & MIRROR_DROP))
-			copy_page(mirror_at(private->base, MIRROR_AT_WINDOW + i), shared->pages[i]);
-	pages_drop(shared, n);
+			copy_page(mirror_at(private->base, MIRROR_AT_WINDOW + i), page_of(shared->pages[i]));
+	pages_drop(shared->pages, n);
 	shared->n_collected = n;
 }
 
 static CORE void job_run(const struct mirror_private *private, struct mirror_shared *shared)
 {
+	if (shared->job == MIRROR_CALL)
+		refresh(private, shared);
 	if (shared->job == MIRROR_CALL && shared->compat)
 		shared->result = ioctl_compat(shared->fd, shared->command, shared->argument);
 	else if (shared->job == MIRROR_CALL)
@@ -137,10 +158,20 @@ static CORE void answer(struct mirror_shared *shared, uint32_t value)
 	call3(__NR_futex, (long)&shared->answer, FUTEX_WAKE, FUTEX_WAKE_ALL);
 }
 
+/* Best effort: where there is no such processor the call fails. */
+static CORE void stay_on(uint32_t cpu)
+{
+	unsigned long set[16];
+
+	for (uint32_t i = 0; i < 16; i++)
+		__atomic_store_n(&set[i], i == cpu / 64 ? 1ul << cpu % 64 : 0, __ATOMIC_RELAXED);
+	call3(__NR_sched_setaffinity, 0, sizeof(set), (long)set);
+}
+
 static CORE __attribute__((noreturn)) void worker(const struct mirror_private *private,
 						  struct mirror_shared *shared)
 {
-	uint32_t done = 1;
+	uint32_t done = 1, cpu = UINT32_MAX;
 
 	for (;;) {
 		uint32_t request = __atomic_load_n(&shared->request, __ATOMIC_SEQ_CST);
@@ -148,6 +179,10 @@ static CORE __attribute__((noreturn)) void worker(const struct mirror_private *p
 		if (request == done) {
 			call6(__NR_futex, (long)&shared->request, FUTEX_WAIT, done, 0, 0, 0);
 			continue;
+		}
+		if (shared->cpu != cpu) {
+			cpu = shared->cpu;
+			stay_on(cpu);
 		}
 		job_run(private, shared);
 		done = request;

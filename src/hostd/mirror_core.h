@@ -44,7 +44,11 @@ enum mirror_job {
 	MIRROR_COLLECT, /* copies pages[] to the window and gives them back */
 };
 
-#define MIRROR_DROP 1u /* in pages[]: give it back without a copy */
+/* In pages[], beside the address: */
+#define MIRROR_DROP 1u /* give it back without a copy */
+#define MIRROR_KEEP 2u /* copy it, but let it stay for the next call */
+#define MIRROR_FILL 4u /* it stayed: copy it from the window before the call */
+#define MIRROR_KEPT_MAX 8u /* pages that stay */
 
 /* The first shared page. The session writes, then counts `request` up; the worker
  * answers by setting `answer` to it. */
@@ -59,7 +63,10 @@ struct mirror_shared {
 	int64_t result; /* the ioctl's, or of the start: 0 or negative errno */
 	uint32_t n_pages; /* may grow while the ioctl runs */
 	uint32_t n_collected; /* by the worker, of the last job */
-	uint64_t pages[MIRROR_WINDOW_PAGES]; /* addresses, and MIRROR_DROP */
+	uint32_t n_stale; /* pages that stayed, but are not used this time */
+	uint32_t cpu; /* where the session runs: a switch on one processor costs least */
+	uint64_t stale[MIRROR_KEPT_MAX];
+	uint64_t pages[MIRROR_WINDOW_PAGES]; /* addresses, and MIRROR_… bits */
 };
 
 /* Requests to the service thread, over its SOCK_SEQPACKET socket; each but the last

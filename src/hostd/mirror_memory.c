@@ -45,7 +45,7 @@ static int page_note(struct session *session, struct mirror *mirror, const struc
 	mirror->n_supplied++;
 	/* The first ones the worker collects by itself. */
 	if (mirror->n_pages <= MIRROR_WINDOW_PAGES) {
-		shared->pages[mirror->n_pages - 1] = page->address | (page->writable ? 0 : MIRROR_DROP);
+		shared->pages[mirror->n_pages - 1] = page->address | page->bits;
 		__atomic_store_n(&shared->n_pages, mirror->n_pages, __ATOMIC_RELEASE);
 	}
 	return 0;
@@ -65,7 +65,7 @@ static int page_put(struct session *session, struct mirror *mirror, const struct
 
 	/* First noted, then there: the worker may be through with the call at once. */
 	r = page_note(session, mirror, page);
-	if (r < 0)
+	if (r < 0 || (page->bits & MIRROR_FILL))
 		return r;
 	if (ioctl(mirror->watcher, UFFDIO_COPY, &copy) == 0)
 		return 0;
@@ -78,6 +78,38 @@ static int page_put(struct session *session, struct mirror *mirror, const struct
 	return r;
 }
 
+/* ---- pages that stay ---- */
+
+/* MIRROR_FILL if the page stayed in the mirror; then it is not among the stale ones. */
+static uint8_t kept_fill(struct mirror *mirror, const struct mirror_page *page)
+{
+	for (uint32_t i = 0; i < mirror->n_kept; i++) {
+		if (mirror->kept[i] != page->address)
+			continue;
+		mirror->kept[i] = mirror->kept[--mirror->n_kept];
+		memcpy(mirror->untrusted_window + mirror->n_pages * MIRROR_PAGE, page->snapshot, MIRROR_PAGE);
+		return MIRROR_FILL;
+	}
+	return 0;
+}
+
+void mirror_keep_begin(struct mirror *mirror)
+{
+	struct mirror_shared *shared = mirror->shared;
+
+	for (uint32_t i = 0; i < mirror->n_kept; i++)
+		shared->stale[i] = mirror->kept[i];
+	shared->n_stale = mirror->n_kept;
+	mirror->n_kept = 0;
+}
+
+void mirror_keep_end(struct mirror *mirror)
+{
+	for (uint32_t i = 0; i < mirror->n_pages && i < MIRROR_KEPT_MAX; i++)
+		if (mirror->pages[i].bits & MIRROR_KEEP)
+			mirror->kept[mirror->n_kept++] = mirror->pages[i].address;
+}
+
 int mirror_supply(struct session *session, struct mirror *mirror, const struct proto_range *run,
 		  const uint8_t *bytes, bool owned)
 {
@@ -87,12 +119,15 @@ int mirror_supply(struct session *session, struct mirror *mirror, const struct p
 			.snapshot = bytes + at,
 			.writable = run->direction & PROTO_RANGE_OUT,
 			.owned = owned,
+			.bits = run->direction & PROTO_RANGE_OUT ? 0 : MIRROR_DROP,
 		};
 		uint8_t *copy = NULL;
 		int r;
 
 		if (session->mirrors.n_pages >= session->mirrors.max_pages)
 			return -ENOMEM;
+		if (!owned && page.writable && mirror->n_pages < MIRROR_KEPT_MAX)
+			page.bits |= MIRROR_KEEP | kept_fill(mirror, &page);
 		if (owned) {
 			copy = malloc(PROTO_PAGE);
 			if (!copy)

@@ -99,6 +99,22 @@ static const char *link_name(const char *path, char *buffer, size_t size)
 	return slash ? slash + 1 : buffer;
 }
 
+/* The device below a DRM node of virtio_gpu is the virtio one, or, since Linux 5.19,
+ * what that is on: no other driver's nodes have such parents. */
+static bool is_virtgpu(dev_t rdev)
+{
+	static const char *const drivers[] = { "virtio_gpu", "virtio-pci", "virtio-mmio" };
+	char path[80], link[PATH_MAX];
+	const char *driver;
+
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/driver", major(rdev), minor(rdev));
+	driver = link_name(path, link, sizeof(link));
+	for (size_t i = 0; driver && i < sizeof(drivers) / sizeof(drivers[0]); i++)
+		if (strcmp(driver, drivers[i]) == 0)
+			return true;
+	return false;
+}
+
 static void classify(struct policy_node *node)
 {
 	char path[80], subsystem[PATH_MAX], device[PATH_MAX];
@@ -110,6 +126,8 @@ static void classify(struct policy_node *node)
 		 minor(node->rdev));
 	subsystem_name = link_name(path, subsystem, sizeof(subsystem));
 	node->class = policy_class(node->rdev, subsystem_name, device_name, &node->flags);
+	if (node->class == PROTO_CLASS_DRM && is_virtgpu(node->rdev))
+		node->class = PROTO_CLASS_VIRTGPU;
 	node->flags |= policy_ioctls(node->device->ioctls, node->class);
 }
 

@@ -45,6 +45,7 @@ struct workspace {
 	struct workspace *next;
 	struct channel_buffer message;
 	struct channel_buffer image;
+	struct declared *declared; /* declared.h; NULL before its first use */
 };
 
 struct session {

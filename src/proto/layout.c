@@ -40,7 +40,7 @@ const struct layout_table *const layout_tables[] = {
 	&layout_input, &layout_uinput, &layout_hidraw, &layout_rtc, &layout_random,
 	&layout_watchdog, &layout_v4l2, &layout_media, &layout_cec, &layout_dvb,
 	&layout_sound, &layout_sequencer, &layout_tty, &layout_tun, &layout_drm,
-	&layout_fb, &layout_ptp, &layout_spi, &layout_i2c, NULL,
+	&layout_virtgpu, &layout_fb, &layout_ptp, &layout_spi, &layout_i2c, NULL,
 };
 
 static uint32_t index_hash(uint32_t command)
@@ -92,6 +92,7 @@ static bool need_set(struct layout_need *need, const struct index_slot *slot, ui
 	need->classes = slot->table->classes;
 	need->name = row->name;
 	need->flat_if = row->flat_if;
+	need->row = row;
 	if ((row->mask & ~LAYOUT_NO_SIZE) != 0)
 		return true;
 	if (_IOC_SIZE(command) < row->in)

@@ -2,11 +2,12 @@
 /*
  * The ioctl layout table: what memory of the caller a command reads and writes.
  *
- * One file per class of device (layout_input.c, layout_v4l2.c, …). This version
- * knows flat commands: one structure at the argument, without pointers in it.
+ * One file per class of device (layout_input.c, layout_v4l2.c, …). A row is flat,
+ * one structure at the argument without pointers in it, or has a struct
+ * layout_type that tells what the structure points to; layout_walk.h follows it.
  * Both daemons look a command up here: guestd to know what to send, hostd to
  * check it, so that no guest can have a driver follow a pointer of its choice.
- * The table is constant; the index over it is built once, at the first look-up.
+ * The tables are constant; the index over them is built once, at the first look-up.
  *
  * An argument below LAYOUT_POINTER_MIN can be no pointer (Linux maps nothing
  * there, vm.mmap_min_addr), so such calls go as they are, whatever the command:
@@ -33,6 +34,72 @@
 #define LAYOUT_POINTER_MIN 65536u
 #define LAYOUT_SIZE_MAX 65536u
 
+/* What earlier calls on an open file have settled, where a later one's sizes depend
+ * on it. Both daemons keep it with the file, zero at first. */
+struct layout_facts {
+	uint32_t frame_bits; /* ALSA PCM: of a frame, all channels; 0: not set up */
+	uint32_t channels;
+};
+
+/* What a driver does with a piece of memory. */
+#define LAYOUT_IN 1u /* reads it */
+#define LAYOUT_OUT 2u /* writes it, or a part of it */
+
+enum layout_kind {
+	LAYOUT_POINTER, /* at `at`: a pointer to what is counted */
+	LAYOUT_FOLLOWS, /* what is counted follows the structure, which is at the argument */
+	LAYOUT_EMBEDS, /* at `at`: `most` structures of `type`, inside this one */
+	LAYOUT_CLAMP, /* the count at `count_at` is cut to what fits a message */
+	LAYOUT_OPAQUE, /* at `at`: a pointer that the driver carries and does not follow */
+	LAYOUT_DESCRIPTOR, /* at `at`: an int, a descriptor unless negative */
+};
+
+/* Bits of layout_part.flags. */
+#define LAYOUT_STRING 1u /* ends at the first zero byte */
+#define LAYOUT_UP_TO 2u /* the driver knows the length: at most so much, less may be there */
+#define LAYOUT_SUM 4u /* the count is the sum of the array that this part is `after` */
+#define LAYOUT_ALWAYS 8u /* DESCRIPTOR: whatever the value */
+#define LAYOUT_OF_PARENT 16u /* the count is in the structure that points to this one */
+
+struct layout_type;
+
+/* One thing in a structure that is more than bytes. Bytes of a pointer's target:
+ * unit × the count, which is the field at `count_at` or, without one, `most`;
+ * unless `bits` or `length` is there. */
+struct layout_part {
+	uint8_t kind; /* enum layout_kind */
+	uint8_t access; /* LAYOUT_IN, LAYOUT_OUT or both */
+	uint8_t count_size; /* bytes of the count's field: 1, 2, 4 or 8; 0: there is none */
+	uint8_t flags;
+	uint16_t at; /* offset in the structure */
+	uint16_t count_at;
+	uint32_t most; /* with a count field: above this the driver refuses; 0: no such limit */
+	uint32_t unit; /* bytes of one element */
+	const struct layout_type *type; /* what is in an element, or NULL: bytes */
+	/* NULL, or says whether this part is there; `structure` needs no alignment */
+	bool (*when)(const void *structure);
+	/* NULL, or tells the bits of one element, instead of `unit` */
+	uint32_t (*bits)(const struct layout_facts *facts);
+	/* NULL, or computes the bytes where no count tells */
+	uint64_t (*length)(const void *structure, const struct layout_facts *facts);
+};
+
+/* A structure and its parts. */
+struct layout_type {
+	uint32_t size; /* bytes */
+	uint16_t n_parts;
+	uint16_t n_after;
+	const struct layout_part *parts;
+	/* Looked at once for a whole array of this type, when its bytes are there; they
+	 * are parts of the structure that points to the array. */
+	const struct layout_part *after;
+};
+
+/* Bits of layout.flags. */
+#define LAYOUT_ROW_UP_TO 1u /* the argument's size is the most; less may be there */
+#define LAYOUT_ROW_STRING 2u /* the argument is a string of at most this size */
+#define LAYOUT_ROW_DESCRIPTOR 4u /* the command makes or takes a descriptor: refused so far */
+
 struct layout {
 	uint32_t command; /* with the bits of `mask` */
 	uint32_t mask; /* bits that must match: all but the size (EVIOCGNAME(len)) or an index */
@@ -41,6 +108,11 @@ struct layout {
 	const char *name; /* as in the UAPI header */
 	/* NULL, or says whether these `in` bytes make the command flat; needs no alignment */
 	bool (*flat_if)(const void *in);
+	const struct layout_type *type; /* what is in the structure, or NULL: it is flat */
+	uint32_t flags; /* LAYOUT_ROW_… */
+	/* NULL, or takes note of what a successful call has settled. `structure` is what
+	 * the driver left at the argument, max(in, out) bytes without alignment. */
+	void (*learn)(struct layout_facts *facts, const void *structure);
 };
 
 /* A class's rows. */
@@ -58,6 +130,7 @@ struct layout_need {
 	uint32_t classes;
 	const char *name;
 	bool (*flat_if)(const void *in);
+	const struct layout *row;
 };
 
 /* Looks `command` up. 0 and *need, or -ENOENT if no row declares it. */

@@ -4,10 +4,20 @@
  *
  * A row names the command and the type at its argument, as the UAPI header does,
  * so that it can be checked by eye; the compiler compares the type's size with
- * the one in the command's number. The type must have no pointer in it, no
- * integer that a driver takes for one, no descriptor and no array that ends
+ * the one in the command's number. The type of a flat row must have no pointer in
+ * it, no integer that a driver takes for one, no descriptor and no array that ends
  * elsewhere than the type; what only the driver's source tells is said in a
  * comment, with the source file of Linux 6.1.
+ *
+ * What else a structure holds is said by its parts, and LAYOUT_TYPE() ties them to
+ * the C type; a row of such a type is NESTED. An example, with everything that
+ * struct v4l2_edid needs:
+ *
+ *	static const struct layout_part edid_parts[] = {
+ *		POINTER(struct v4l2_edid, edid, blocks, __u8[128], INOUT),
+ *	};
+ *	LAYOUT_TYPE(edid, struct v4l2_edid, edid_parts);
+ *	… NESTED(VIDIOC_G_EDID, struct v4l2_edid, edid),
  */
 #ifndef PARADICE_LAYOUT_ROWS_H
 #define PARADICE_LAYOUT_ROWS_H
@@ -43,53 +53,190 @@
 /* The number tells the truth: direction and size are the driver's. */
 #define FLAT(command, type)                                                            \
 	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, type),     \
-	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, type), #command, NULL }
+	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, type), #command, NULL, NULL, 0, NULL }
 
 /* The same, if the predicate says so. */
 #define FLAT_IF(command, type, predicate)                                              \
 	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, type),     \
-	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, type), #command, predicate }
+	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, type), #command, predicate, NULL, 0, NULL }
+
+/* The same, and what it settles is learnt. */
+#define FLAT_LEARN(command, type, learn)                                               \
+	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, type),     \
+	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, type), #command, NULL, NULL, 0, learn }
 
 /* The number's size is right and its direction is not: the driver reads and writes. */
 #define FLAT_INOUT(command, type)                                                      \
 	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, type), LAYOUT_SIZE(command, type), \
-	  #command, NULL }
+	  #command, NULL, NULL, 0, NULL }
 /* The same: the driver only reads. */
 #define FLAT_IN(command, type) \
-	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, type), 0, #command, NULL }
+	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, type), 0, #command, NULL, NULL, 0, NULL }
 
 /* Old commands, whose number says nothing or something false of the size. */
 #define OLD_IN(command, type) \
-	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, type), 0, #command, NULL }
+	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, type), 0, #command, NULL, NULL, 0, NULL }
 #define OLD_OUT(command, type) \
-	{ command, LAYOUT_ALL, 0, LAYOUT_OLD_SIZE(command, type), #command, NULL }
+	{ command, LAYOUT_ALL, 0, LAYOUT_OLD_SIZE(command, type), #command, NULL, NULL, 0, NULL }
 #define OLD_INOUT(command, type)                                                               \
 	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, type), LAYOUT_OLD_SIZE(command, type), \
-	  #command, NULL }
+	  #command, NULL, NULL, 0, NULL }
 
 /* The caller chooses the size in the number, `least` bytes or more; drivers write
  * as much of it as they have. command(len) is a macro of the header. */
 #define FLAT_LENGTH(command, least) \
-	{ command(0), LAYOUT_NO_SIZE, least, 0, #command "(len)", NULL }
+	{ command(0), LAYOUT_NO_SIZE, least, 0, #command "(len)", NULL, NULL, 0, NULL }
 /* The same where the header's macro has a size, but the driver takes any. */
 #define FLAT_ANY_SIZE(command, least) \
-	{ (command) & LAYOUT_NO_SIZE, LAYOUT_NO_SIZE, least, 0, #command, NULL }
+	{ (command) & LAYOUT_NO_SIZE, LAYOUT_NO_SIZE, least, 0, #command, NULL, NULL, 0, NULL }
 
 /* command(index) is a macro of the header, index is 0 … max, max + 1 a power of 2. */
 #define FLAT_INDEX(command, max, type)                                                        \
 	{ command(0), LAYOUT_ALL & ~(uint32_t)(max), LAYOUT_READS(command(0)) *               \
 	  LAYOUT_SIZE(command(0), type), LAYOUT_WRITES(command(0)) *                          \
-	  LAYOUT_SIZE(command(0), type), #command "(index)", NULL }
+	  LAYOUT_SIZE(command(0), type), #command "(index)", NULL, NULL, 0, NULL }
 /* command(index, len). */
 #define FLAT_INDEX_LENGTH(command, max, least)                                       \
 	{ command(0, 0), LAYOUT_NO_SIZE & ~(uint32_t)(max), least, 0,                \
-	  #command "(index, len)", NULL }
+	  #command "(index, len)", NULL, NULL, 0, NULL }
 
 /* The driver ignores the argument. The row is needed because ioctl(fd, command)
  * passes whatever the register held. */
-#define NO_ARGUMENT(command) { command, LAYOUT_ALL, 0, 0, #command, NULL }
+#define NO_ARGUMENT(command) { command, LAYOUT_ALL, 0, 0, #command, NULL, NULL, 0, NULL }
 /* The driver takes the argument as a number, which may be LAYOUT_POINTER_MIN or more. */
-#define NUMBER(command) { command, LAYOUT_ALL, 0, 0, #command, NULL }
+#define NUMBER(command) { command, LAYOUT_ALL, 0, 0, #command, NULL, NULL, 0, NULL }
+
+/* ---- structures with more in them than bytes ---- */
+
+#define LAYOUT_INOUT (LAYOUT_IN | LAYOUT_OUT)
+#define LAYOUT_MEMBER(type, member) ((type *)0)->member
+
+/* The offset of a pointer: a real one, or an integer of 64 bits. */
+#define LAYOUT_POINTER_AT(type, member)                                                  \
+	(offsetof(type, member) +                                                        \
+	 0 * sizeof(struct {                                                             \
+		 _Static_assert(sizeof(LAYOUT_MEMBER(type, member)) == 8, "a pointer"); \
+		 char unused;                                                            \
+	 }))
+#define LAYOUT_COUNT(type, member) \
+	.count_size = sizeof(LAYOUT_MEMBER(type, member)), .count_at = offsetof(type, member)
+
+/* In `type`, `pointer` points to as many elements as `count` says; access is IN, OUT
+ * or INOUT. What follows may set .when, .most, .flags or .length. */
+#define POINTER(t, pointer, count, element, how, ...)                                    \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  LAYOUT_COUNT(t, count), .unit = sizeof(element), __VA_ARGS__ }
+/* The same to structures that have a LAYOUT_TYPE. */
+#define POINTER_TO(t, pointer, count, element_type, how, ...)                            \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  LAYOUT_COUNT(t, count), .unit = sizeof(element_type##_c), .type = &element_type##_type, \
+	  __VA_ARGS__ }
+/* To a fixed number of elements. */
+#define POINTER_FIXED(t, pointer, number, element, how, ...)                             \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  .most = number, .unit = sizeof(element), __VA_ARGS__ }
+/* To one structure that has a LAYOUT_TYPE: also to the next of a list. */
+#define POINTER_ONE(t, pointer, element_type, how, ...)                                  \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  .most = 1, .unit = sizeof(element_type##_c), .type = &element_type##_type, __VA_ARGS__ }
+/* To at most this number of elements; the driver knows how many there are. */
+#define POINTER_UP_TO(t, pointer, number, element, how, ...) \
+	POINTER_FIXED(t, pointer, number, element, how, .flags = LAYOUT_UP_TO, __VA_ARGS__)
+/* To as many bytes as a function computes. */
+#define POINTER_LENGTH(t, pointer, function, how, ...)                                   \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  .unit = 1, .length = function, __VA_ARGS__ }
+/* Elements whose size in bits earlier calls on the file have settled. */
+#define POINTER_BITS(t, pointer, count, function, how, ...)                              \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  LAYOUT_COUNT(t, count), .bits = function, __VA_ARGS__ }
+/* In the `after` of an array of 32-bit numbers: to as many elements as they add up to. */
+#define POINTER_SUM(t, pointer, element, how, ...)                                       \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  .unit = sizeof(element), .flags = LAYOUT_SUM, __VA_ARGS__ }
+/* The same to structures or pointers that have a LAYOUT_TYPE, bytes by a function. */
+#define POINTER_LENGTH_TO(t, pointer, function, element_type, how, ...)                  \
+	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  .unit = 1, .length = function, .type = &element_type##_type, __VA_ARGS__ }
+/* `count` elements follow the structure. */
+#define FOLLOWS(t, count, element, how, ...)                                             \
+	{ .kind = LAYOUT_FOLLOWS, .access = LAYOUT_##how, LAYOUT_COUNT(t, count),        \
+	  .unit = sizeof(element), __VA_ARGS__ }
+/* A member that is itself a structure with a LAYOUT_TYPE. */
+#define EMBEDS(t, member, element_type, ...)                                             \
+	{ .kind = LAYOUT_EMBEDS, .at = offsetof(t, member), .most = 1,                   \
+	  .unit = sizeof(element_type##_c), .type = &element_type##_type, __VA_ARGS__ }
+/* `count` is cut to what a message carries; the driver does less, and says so. */
+#define CLAMP(t, count, element) \
+	{ .kind = LAYOUT_CLAMP, LAYOUT_COUNT(t, count), .unit = sizeof(element) }
+#define CLAMP_BITS(t, count, function) \
+	{ .kind = LAYOUT_CLAMP, LAYOUT_COUNT(t, count), .bits = function }
+/* A pointer that drivers ignore, or keep for somebody else: they see NULL, and the
+ * program sees what it had there. */
+#define OPAQUE(t, pointer, ...) \
+	{ .kind = LAYOUT_OPAQUE, .at = LAYOUT_POINTER_AT(t, pointer), __VA_ARGS__ }
+/* A descriptor of the calling program: refused, unless negative. */
+#define DESCRIPTOR_IN(t, member, ...) \
+	{ .kind = LAYOUT_DESCRIPTOR, .at = offsetof(t, member), __VA_ARGS__ }
+
+#define LAYOUT_PARTS(list) .n_parts = sizeof(list) / sizeof((list)[0]), .parts = list
+/* NAME_type: the C type and its parts. */
+#define LAYOUT_TYPE(name, type, part_list)                                               \
+	typedef type name##_c;                                                           \
+	static const struct layout_type name##_type = { .size = sizeof(type),            \
+							LAYOUT_PARTS(part_list) }
+/* The same for an array that tells how long other things are, see POINTER_SUM. */
+#define LAYOUT_TYPE_AFTER(name, type, part_list)                                         \
+	typedef type name##_c;                                                           \
+	static const struct layout_type name##_type = { .size = sizeof(type),            \
+							.n_after = sizeof(part_list) / sizeof((part_list)[0]), \
+							.after = part_list }
+/* Before LAYOUT_TYPE, where a structure points to one of its own kind. */
+#define LAYOUT_TYPE_LIST(name, type)   \
+	typedef type name##_c;         \
+	static const struct layout_type name##_type
+
+/* Rows, with the same suffixes as above. */
+#define NESTED_ROW(command, text, in, out, ctype, name)                                   \
+	{ command, LAYOUT_ALL, (in) * LAYOUT_SIZE(command, ctype),                        \
+	  (out) * LAYOUT_SIZE(command, ctype) +                                           \
+		  0 * sizeof(struct {                                                     \
+			  _Static_assert(sizeof(ctype) == sizeof(name##_c), "its type"); \
+			  char unused;                                                    \
+		  }),                                                                     \
+	  text, NULL, &name##_type, 0, NULL }
+#define NESTED(command, ctype, name) \
+	NESTED_ROW(command, #command, LAYOUT_READS(command), LAYOUT_WRITES(command), ctype, name)
+#define NESTED_INOUT(command, ctype, name) NESTED_ROW(command, #command, 1, 1, ctype, name)
+#define NESTED_IN(command, ctype, name) NESTED_ROW(command, #command, 1, 0, ctype, name)
+#define NESTED_IF(command, ctype, name, predicate)                                      \
+	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),     \
+	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype), #command, predicate,    \
+	  &name##_type, 0, NULL }
+#define NESTED_OLD_IN(command, ctype, name)                                             \
+	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, ctype), 0, #command, NULL,      \
+	  &name##_type, 0, NULL }
+#define NESTED_OLD_INOUT(command, ctype, name)                                          \
+	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, ctype), LAYOUT_OLD_SIZE(command, ctype), \
+	  #command, NULL, &name##_type, 0, NULL }
+/* command(n): an array of structures at the argument, its size in the number. */
+#define NESTED_ARRAY(command, name) \
+	{ command(0), LAYOUT_NO_SIZE, sizeof(name##_c), 0, #command "(n)", NULL, &name##_type, 0, NULL }
+/* Memory at the argument whose length the driver knows: at most `bytes`. */
+#define UP_TO_IN(command, bytes) \
+	{ command, LAYOUT_ALL, bytes, 0, #command, NULL, &layout_type_bytes, LAYOUT_ROW_UP_TO, NULL }
+#define UP_TO_OUT(command, bytes) \
+	{ command, LAYOUT_ALL, 0, bytes, #command, NULL, &layout_type_bytes, LAYOUT_ROW_UP_TO, NULL }
+/* A string of at most `bytes` at the argument. */
+#define STRING_IN(command, bytes) \
+	{ command, LAYOUT_ALL, bytes, 0, #command, NULL, &layout_type_bytes, LAYOUT_ROW_STRING, NULL }
+/* The command makes or takes a descriptor of the calling program. */
+#define DESCRIPTOR(command, ctype)                                                       \
+	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
+	  #command, NULL, &layout_type_bytes, LAYOUT_ROW_DESCRIPTOR, NULL }
+
+/* Bytes without parts. */
+extern const struct layout_type layout_type_bytes;
 
 #define LAYOUT_CLASS(NAME) (1u << PROTO_CLASS_##NAME)
 
@@ -111,6 +258,7 @@ extern const struct layout_table layout_sequencer;
 extern const struct layout_table layout_tty;
 extern const struct layout_table layout_tun;
 extern const struct layout_table layout_drm;
+extern const struct layout_table layout_virtgpu;
 extern const struct layout_table layout_fb;
 extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;

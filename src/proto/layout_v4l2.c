@@ -4,10 +4,8 @@
  * drivers/media/v4l2-core/v4l2-ioctl.c: video_usercopy() copies by the number's
  * own size and direction, check_array_args() says where it follows a pointer.
  *
- * Not flat: VIDIOC_G_EXT_CTRLS, S_, TRY_ (controls), VIDIOC_G_EDID and S_EDID
- * (edid), VIDIOC_EXPBUF (a new descriptor), VIDIOC_G_FBUF and S_FBUF (base, an
- * address of the machine to which the device then writes). Left out:
- * VIDIOC_DBG_G_REGISTER and the like, for the machine's administrator only.
+ * Buffers in the program's own memory (V4L2_MEMORY_USERPTR) are refused: the device
+ * uses them after the call.
  *
  * Sub-devices share G_STD, S_STD, ENUMSTD, QUERYSTD and the DV timings with video
  * nodes, number and structure alike.
@@ -44,13 +42,32 @@ static bool format_type_flat(uint32_t type)
 	}
 }
 
-static bool format_flat(const void *in)
+/* Overlays have a window with clips. */
+static bool format_is_window(const void *in)
 {
 	struct v4l2_format format;
 
 	memcpy(&format, in, sizeof(format));
-	return format_type_flat(format.type);
+	return format.type == V4L2_BUF_TYPE_VIDEO_OVERLAY ||
+	       format.type == V4L2_BUF_TYPE_VIDEO_OUTPUT_OVERLAY;
 }
+
+static bool format_known(const void *in)
+{
+	struct v4l2_format format;
+
+	memcpy(&format, in, sizeof(format));
+	return format_type_flat(format.type) || format_is_window(in);
+}
+
+/* `next` of a clip is ignored by all drivers. The bitmap has a bit for each pixel of
+ * the window that the driver has settled on. */
+static const struct layout_part format_parts[] = {
+	POINTER(struct v4l2_format, fmt.win.clips, fmt.win.clipcount, struct v4l2_clip, INOUT,
+		.most = 2048, .when = format_is_window),
+	POINTER_UP_TO(struct v4l2_format, fmt.win.bitmap, 65536, __u8, INOUT, .when = format_is_window),
+};
+LAYOUT_TYPE(format, struct v4l2_format, format_parts);
 
 static bool create_buffers_flat(const void *in)
 {
@@ -60,44 +77,116 @@ static bool create_buffers_flat(const void *in)
 	return format_type_flat(create.format.type);
 }
 
-/* Of one plane (no array of planes), and in the driver's memory: the other kinds
- * of memory put a pointer or a descriptor into the union m. */
-static bool buffer_is_mmap(const struct v4l2_buffer *buffer)
+static bool buffer_has_planes(const void *in)
 {
-	return format_type_flat(buffer->type) && !V4L2_TYPE_IS_MULTIPLANAR(buffer->type) &&
-	       buffer->memory == V4L2_MEMORY_MMAP;
+	struct v4l2_buffer buffer;
+
+	memcpy(&buffer, in, sizeof(buffer));
+	return V4L2_TYPE_IS_MULTIPLANAR(buffer.type) && buffer.length;
+}
+
+static bool buffer_is_dmabuf(const void *in)
+{
+	struct v4l2_buffer buffer;
+
+	memcpy(&buffer, in, sizeof(buffer));
+	return buffer.memory == V4L2_MEMORY_DMABUF;
+}
+
+static bool buffer_has_request(const void *in)
+{
+	struct v4l2_buffer buffer;
+
+	memcpy(&buffer, in, sizeof(buffer));
+	return buffer.flags & V4L2_BUF_FLAG_REQUEST_FD;
+}
+
+/* In the driver's memory: the other kinds put a pointer or a descriptor into m. */
+static bool buffer_is_mmap(const void *in)
+{
+	struct v4l2_buffer buffer;
+
+	memcpy(&buffer, in, sizeof(buffer));
+	return buffer.memory == V4L2_MEMORY_MMAP;
 }
 
 /* For what the driver fills in: it ignores flags and m. */
-static bool buffer_flat(const void *in)
-{
-	struct v4l2_buffer buffer;
+static const struct layout_part buffer_parts[] = {
+	POINTER(struct v4l2_buffer, m.planes, length, struct v4l2_plane, INOUT,
+		.most = VIDEO_MAX_PLANES, .when = buffer_has_planes),
+};
+LAYOUT_TYPE(buffer, struct v4l2_buffer, buffer_parts);
 
-	memcpy(&buffer, in, sizeof(buffer));
-	return buffer_is_mmap(&buffer);
+/* For what the driver takes. */
+static const struct layout_part buffer_queue_parts[] = {
+	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .flags = LAYOUT_ALWAYS, .when = buffer_is_dmabuf),
+	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .flags = LAYOUT_ALWAYS, .when = buffer_has_request),
+	POINTER(struct v4l2_buffer, m.planes, length, struct v4l2_plane, INOUT,
+		.most = VIDEO_MAX_PLANES, .when = buffer_has_planes),
+};
+LAYOUT_TYPE(buffer_queue, struct v4l2_buffer, buffer_queue_parts);
+
+/* Zero for controls that are no more than their value (v4l2-ctrls-api.c). */
+static bool control_has_payload(const void *in)
+{
+	struct v4l2_ext_control control;
+
+	memcpy(&control, in, sizeof(control));
+	return control.size != 0;
 }
 
-/* For what the driver takes: request_fd must not count either. */
-static bool buffer_queue_flat(const void *in)
+static bool controls_of_request(const void *in)
 {
-	struct v4l2_buffer buffer;
+	struct v4l2_ext_controls controls;
 
-	memcpy(&buffer, in, sizeof(buffer));
-	return buffer_is_mmap(&buffer) && !(buffer.flags & V4L2_BUF_FLAG_REQUEST_FD);
+	memcpy(&controls, in, sizeof(controls));
+	return controls.which == V4L2_CTRL_WHICH_REQUEST_VAL;
+}
+
+static const struct layout_part ext_control_parts[] = {
+	POINTER(struct v4l2_ext_control, ptr, size, __u8, INOUT, .when = control_has_payload),
+};
+LAYOUT_TYPE(ext_control, struct v4l2_ext_control, ext_control_parts);
+
+static const struct layout_part ext_controls_parts[] = {
+	DESCRIPTOR_IN(struct v4l2_ext_controls, request_fd, .flags = LAYOUT_ALWAYS,
+		      .when = controls_of_request),
+	POINTER_TO(struct v4l2_ext_controls, controls, count, ext_control, INOUT,
+		   .most = V4L2_CID_MAX_CTRLS),
+};
+LAYOUT_TYPE(ext_controls, struct v4l2_ext_controls, ext_controls_parts);
+
+static const struct layout_part edid_parts[] = {
+	POINTER(struct v4l2_edid, edid, blocks, __u8[128], INOUT, .most = 256),
+};
+LAYOUT_TYPE(edid, struct v4l2_edid, edid_parts);
+
+/* A physical address: drivers let the driver domain's administrator set it only, and
+ * a session has none of those rights. */
+static bool framebuffer_flat(const void *in)
+{
+	struct v4l2_framebuffer framebuffer;
+
+	memcpy(&framebuffer, in, sizeof(framebuffer));
+	return !framebuffer.base;
 }
 
 static const struct layout rows[] = {
 	FLAT(VIDIOC_QUERYCAP, struct v4l2_capability),
 	FLAT(VIDIOC_ENUM_FMT, struct v4l2_fmtdesc),
-	FLAT_IF(VIDIOC_G_FMT, struct v4l2_format, format_flat),
-	FLAT_IF(VIDIOC_S_FMT, struct v4l2_format, format_flat),
-	FLAT_IF(VIDIOC_TRY_FMT, struct v4l2_format, format_flat),
+	NESTED_IF(VIDIOC_G_FMT, struct v4l2_format, format, format_known),
+	NESTED_IF(VIDIOC_S_FMT, struct v4l2_format, format, format_known),
+	NESTED_IF(VIDIOC_TRY_FMT, struct v4l2_format, format, format_known),
 	FLAT(VIDIOC_REQBUFS, struct v4l2_requestbuffers),
 	FLAT_IF(VIDIOC_CREATE_BUFS, struct v4l2_create_buffers, create_buffers_flat),
-	FLAT_IF(VIDIOC_QUERYBUF, struct v4l2_buffer, buffer_flat),
-	FLAT_IF(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue_flat),
-	FLAT_IF(VIDIOC_PREPARE_BUF, struct v4l2_buffer, buffer_queue_flat),
-	FLAT_IF(VIDIOC_DQBUF, struct v4l2_buffer, buffer_flat),
+	NESTED(VIDIOC_QUERYBUF, struct v4l2_buffer, buffer),
+	NESTED_IF(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue, buffer_is_mmap),
+	NESTED_IF(VIDIOC_PREPARE_BUF, struct v4l2_buffer, buffer_queue, buffer_is_mmap),
+	NESTED(VIDIOC_DQBUF, struct v4l2_buffer, buffer),
+	DESCRIPTOR(VIDIOC_EXPBUF, struct v4l2_exportbuffer),
+	/* base is what the driver says, and nobody follows it. */
+	FLAT(VIDIOC_G_FBUF, struct v4l2_framebuffer),
+	FLAT_IF(VIDIOC_S_FBUF, struct v4l2_framebuffer, framebuffer_flat),
 	FLAT(VIDIOC_OVERLAY, int),
 	FLAT(VIDIOC_STREAMON, int),
 	FLAT(VIDIOC_STREAMOFF, int),
@@ -115,6 +204,9 @@ static const struct layout rows[] = {
 	FLAT(VIDIOC_S_OUTPUT, int),
 	FLAT(VIDIOC_G_CTRL, struct v4l2_control),
 	FLAT(VIDIOC_S_CTRL, struct v4l2_control),
+	NESTED(VIDIOC_G_EXT_CTRLS, struct v4l2_ext_controls, ext_controls),
+	NESTED(VIDIOC_S_EXT_CTRLS, struct v4l2_ext_controls, ext_controls),
+	NESTED(VIDIOC_TRY_EXT_CTRLS, struct v4l2_ext_controls, ext_controls),
 	FLAT(VIDIOC_QUERYCTRL, struct v4l2_queryctrl),
 	FLAT(VIDIOC_QUERY_EXT_CTRL, struct v4l2_query_ext_ctrl),
 	FLAT(VIDIOC_QUERYMENU, struct v4l2_querymenu),
@@ -150,11 +242,17 @@ static const struct layout rows[] = {
 	FLAT(VIDIOC_TRY_ENCODER_CMD, struct v4l2_encoder_cmd),
 	FLAT(VIDIOC_DECODER_CMD, struct v4l2_decoder_cmd),
 	FLAT(VIDIOC_TRY_DECODER_CMD, struct v4l2_decoder_cmd),
+	NESTED(VIDIOC_G_EDID, struct v4l2_edid, edid),
+	NESTED(VIDIOC_S_EDID, struct v4l2_edid, edid),
 	FLAT(VIDIOC_S_DV_TIMINGS, struct v4l2_dv_timings),
 	FLAT(VIDIOC_G_DV_TIMINGS, struct v4l2_dv_timings),
 	FLAT(VIDIOC_QUERY_DV_TIMINGS, struct v4l2_dv_timings),
 	FLAT(VIDIOC_ENUM_DV_TIMINGS, struct v4l2_enum_dv_timings),
 	FLAT(VIDIOC_DV_TIMINGS_CAP, struct v4l2_dv_timings_cap),
+	/* For an administrator of the driver domain, which a session is not. */
+	FLAT(VIDIOC_DBG_G_REGISTER, struct v4l2_dbg_register),
+	FLAT(VIDIOC_DBG_S_REGISTER, struct v4l2_dbg_register),
+	FLAT(VIDIOC_DBG_G_CHIP_INFO, struct v4l2_dbg_chip_info),
 	FLAT(VIDIOC_DQEVENT, struct v4l2_event),
 	FLAT(VIDIOC_SUBSCRIBE_EVENT, struct v4l2_event_subscription),
 	FLAT(VIDIOC_UNSUBSCRIBE_EVENT, struct v4l2_event_subscription),

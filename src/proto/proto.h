@@ -33,7 +33,7 @@
 #define PROTO_MESSAGE_MIN 8192u /* a peer that announces less is refused */
 #define PROTO_IN_FLIGHT_MAX 100u /* the paper's cap, section 5.1 */
 #define PROTO_NAME_MAX 200u
-#define PROTO_RANGES_MAX 64u
+#define PROTO_RANGES_MAX 256u
 
 #define PROTO_BULK_NONE UINT32_MAX /* the data is in the message itself */
 #define PROTO_READY_UNKNOWN UINT32_MAX /* nobody asked to poll this handle */
@@ -316,11 +316,13 @@ struct proto_range {
 /* PROTO_MMAP_ANSWER.cache */
 enum proto_cache { PROTO_CACHE_NORMAL, PROTO_CACHE_COMBINE, PROTO_CACHE_NONE, PROTO_CACHE_MAX_ };
 
-/* PROTO_DEVICE_ADD.class: for logs and for the class's own rows in tables */
+/* PROTO_DEVICE_ADD.class: for logs and for the class's own rows in tables. VIRTGPU is
+ * a DRM device of the driver virtio_gpu, whose own commands have rows too. */
 #define PROTO_CLASSES(C)                                                             \
 	C(OTHER, "other") C(DRM, "drm") C(V4L2, "v4l2") C(MEDIA, "media")            \
 	C(SOUND, "sound") C(INPUT, "input") C(HIDRAW, "hidraw") C(RTC, "rtc")        \
-	C(TTY, "tty") C(TUN, "tun") C(NETMAP, "netmap")
+	C(TTY, "tty") C(TUN, "tun") C(NETMAP, "netmap")                   \
+	C(VIRTGPU, "virtio-gpu")
 #define PROTO_CLASS_ENUM(NAME, string) PROTO_CLASS_##NAME,
 enum proto_class { PROTO_CLASSES(PROTO_CLASS_ENUM) PROTO_CLASS_MAX_ };
 #undef PROTO_CLASS_ENUM

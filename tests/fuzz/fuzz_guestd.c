@@ -53,6 +53,7 @@ static ssize_t fuzz_kernel_writev(int fd, const struct iovec *iov, int n);
 #define writev(fd, iov, n) fuzz_kernel_writev(fd, iov, n)
 static int kernel_fd;
 #include "guestd/frontend_fuse.c"
+#include "guestd/gather.h"
 #undef fuse_session_mount
 #undef fuse_session_unmount
 #undef fuse_session_fd
@@ -399,15 +400,43 @@ ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size)
 	return size;
 }
 
-ssize_t memory_write(pid_t pid, uint64_t address, const void *data, size_t size)
+/* All that one level of pointers leads to: there, or not. */
+ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
 {
-	bool offered = size == 0;
+	uint8_t choice, *bytes = data;
+	ssize_t total = 0;
 
+	blocks();
+	choice = input_byte(&now.input);
+	if (choice >= 0xc0 || now.n_offers + n > MAX_OFFERS)
+		return -EFAULT;
+	for (uint32_t i = 0; i < n; i++) {
+		/* Some of it are pointers and counts, so not all zero and not all large. */
+		input_bytes(&now.input, bytes + total, pieces[i].size);
+		now.offers[now.n_offers++] = (struct offer){ pieces[i].address, pieces[i].size };
+		total += pieces[i].size;
+	}
+	return total;
+}
+
+static bool offered(uint64_t address, size_t size)
+{
 	for (uint32_t i = 0; i < now.n_offers; i++)
-		offered = offered ||
-			  (now.offers[i].address == address && now.offers[i].length >= size);
-	if (!offered)
-		abort();
+		if (address >= now.offers[i].address && size <= now.offers[i].length &&
+		    address - now.offers[i].address <= now.offers[i].length - size)
+			return true;
+	return size == 0;
+}
+
+ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data)
+{
+	size_t size = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!offered(pieces[i].address, pieces[i].size))
+			abort();
+		size += pieces[i].size;
+	}
 	for (size_t i = 0; i < size; i++)
 		if (((const volatile uint8_t *)data)[i] == 0x42)
 			break;
@@ -490,6 +519,15 @@ void guest_unwatch(struct guest *g, int fd)
 struct channel_buffer *guest_buffer(struct guest *g)
 {
 	return &buffers[now.depth];
+}
+
+struct gather *guest_gather(struct guest *g)
+{
+	static struct gather *gathers[MAX_DEPTH + 1];
+
+	if (!gathers[now.depth])
+		gathers[now.depth] = gather_new();
+	return gathers[now.depth];
 }
 
 int guest_fuse_serve(struct guest *g, struct fuse_session *session, int fd)

@@ -165,6 +165,17 @@ static int open_vchan(struct bench *bench, int domid)
 	return 0;
 }
 
+static int open_terminal(struct bench *bench, struct options *options, const char *name, const char *path)
+{
+	int r = check_node(path);
+
+	if (r < 0)
+		return r;
+	options->run.groups |= NODE_TERMINAL;
+	subject_add(bench, &(struct subject){ .name = name, .path = path, .groups = NODE_TERMINAL });
+	return 0;
+}
+
 /* Starts everything that is measured; bench_close() ends it, on failure too. */
 static int bench_open(struct bench *bench, struct options *options)
 {
@@ -185,6 +196,10 @@ static int bench_open(struct bench *bench, struct options *options)
 		plain.path = options->native;
 		subject_add(bench, &plain);
 	}
+	if (!r && options->declared)
+		r = open_terminal(bench, options, "declared", options->declared);
+	if (!r && options->on_demand)
+		r = open_terminal(bench, options, "on-demand", options->on_demand);
 	if (r || !(options->run.groups & NODE_IOCTL))
 		return r;
 	if (options->vchan_client != DOMID_NONE)

@@ -91,6 +91,8 @@ start_daemons() {
 		guest "bench" { socket = "$dir/guest.sock" }
 		device "zero" { path = "/dev/zero" guests = { "bench" } }
 		device "null" { path = "/dev/null" guests = { "bench" } }
+		device "declared" { path = "/dev/tty0" name = "declared" ioctls = "declared" guests = { "bench" } }
+		device "on-demand" { path = "/dev/tty0" name = "on-demand" ioctls = "on-demand" guests = { "bench" } }
 	END
 	"$HOSTD" --foreground --config "$dir/hostd.conf" 2>"$dir/hostd.log" >&2 &
 	hostd=$!
@@ -150,9 +152,16 @@ for pid in $(descendants "$hostd"); do
 done
 expected="ioctl-vs-fuse-adaptive read-1MiB-vs-fuse ops-16-threads-vs-naive
 	guestd-rss-vs-8MiB session-rss-vs-8MiB idle-cpu-ticks"
+terminals=
+if [ -c /dev/tty0 ]; then
+	terminals="--declared $dir/dev/declared --on-demand $dir/dev/on-demand"
+	expected="$expected ioctl-nested-vs-flat ioctl-on-demand-vs-flat"
+else
+	say "no virtual terminal /dev/tty0 here: nested ioctls and ioctls on demand are not measured"
+fi
 # shellcheck disable=SC2086
 run_bench --label "poll-us = auto" --pid-hostd "$hostd" --pid-guestd "$guestd" \
-	$sessions --native /dev/zero --floor fuse --seconds "$SECONDS_EACH" || failed=1
+	$sessions $terminals --native /dev/zero --floor fuse --seconds "$SECONDS_EACH" || failed=1
 stop_daemons
 say "poll-us = 0"
 start_daemons 0

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -51,6 +52,22 @@ static int64_t run_ioctl(const char *path, int fd, void *buffer, uint32_t size)
 	if (ioctl(fd, NODE_NOOP_IOCTL, 0) < 0 && errno != ENOTTY && errno != EINVAL)
 		return -errno;
 	return 0;
+}
+
+/* A flat structure of 8 bytes. */
+static int64_t run_winsize(const char *path, int fd, void *buffer, uint32_t size)
+{
+	struct winsize winsize;
+
+	return ioctl(fd, TIOCGWINSZ, &winsize) < 0 ? -errno : 0;
+}
+
+/* A structure with a counted pointer: the console's Unicode map, about 1 KiB. */
+static int64_t run_unimap(const char *path, int fd, void *buffer, uint32_t size)
+{
+	struct unimapdesc map = { .entry_ct = size / sizeof(struct unipair), .entries = buffer };
+
+	return ioctl(fd, GIO_UNIMAP, &map) < 0 ? -errno : 0;
 }
 
 static int64_t run_read(const char *path, int fd, void *buffer, uint32_t size)
@@ -109,6 +126,8 @@ const struct node_operation node_operations[] = {
 	{ "write-4KiB", NODE_THROUGHPUT, 4 * KIB, run_write },
 	{ "write-128KiB", NODE_THROUGHPUT, 128 * KIB, run_write },
 	{ "write-1MiB", NODE_THROUGHPUT, 1024 * KIB, run_write },
+	{ "winsize", NODE_TERMINAL, 0, run_winsize },
+	{ "unimap", NODE_TERMINAL, 4 * KIB, run_unimap },
 };
 const uint32_t node_n_operations = sizeof(node_operations) / sizeof(node_operations[0]);
 

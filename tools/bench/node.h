@@ -25,6 +25,7 @@ enum node_group {
 	NODE_OPEN = 1u << 4,
 	NODE_THROUGHPUT = 1u << 5,
 	NODE_ALL = (1u << 6) - 1,
+	NODE_TERMINAL = 1u << 6, /* ioctls of a virtual terminal, in one thread */
 };
 
 struct node_operation {

@@ -17,6 +17,8 @@
 
 enum key {
 	KEY_NATIVE = 256,
+	KEY_DECLARED,
+	KEY_ON_DEMAND,
 	KEY_FLOOR,
 	KEY_ONLY,
 	KEY_JSON,
@@ -40,6 +42,10 @@ static const char doc[] =
 static const struct argp_option argp_options[] = {
 	{ "native", KEY_NATIVE, "PATH", 0,
 	  "the same device natively; also measures a naive forwarder to it", 0 },
+	{ "declared", KEY_DECLARED, "PATH", 0,
+	  "a virtual terminal's node (/dev/tty0) with ioctls = \"declared\": also measures a flat and "
+	  "a nested ioctl there", 0 },
+	{ "on-demand", KEY_ON_DEMAND, "PATH", 0, "the same with ioctls = \"on-demand\"", 0 },
 	{ "floor", KEY_FLOOR, "KIND", 0,
 	  "bare file to compare with: fuse, cuse or none (by default what NODE is)", 0 },
 	{ "threads", 't', "N,...", 0, "numbers of threads (default 1,4,16)", 0 },
@@ -160,6 +166,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_NATIVE: options->native = arg; break;
+	case KEY_DECLARED: options->declared = arg; break;
+	case KEY_ON_DEMAND: options->on_demand = arg; break;
 	case KEY_FLOOR: parse_floor(state, arg, options); break;
 	case 't': parse_threads(state, arg, &options->run); break;
 	case 's': parse_seconds(state, arg, &options->run); break;

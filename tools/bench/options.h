@@ -14,6 +14,8 @@
 struct options {
 	const char *node;
 	const char *native;
+	const char *declared; /* a virtual terminal with ioctls = declared */
+	const char *on_demand; /* and one with ioctls = on-demand */
 	const char *label;
 	enum floor_kind floor;
 	bool floor_given;

@@ -78,6 +78,16 @@ static void ratios_fuse(struct report *report)
 		     median_operations(run, "ioctl", NAIVE_THREADS, "naive"), ">=3");
 }
 
+/* What a nested structure, and serving on demand, cost beside a flat structure. */
+static void ratios_memory(struct report *report)
+{
+	const struct run *run = report->run;
+	double flat = median_ns(run, "winsize", "declared");
+
+	ratio_add_of(report, "ioctl-nested-vs-flat", median_ns(run, "unimap", "declared"), flat, "<=1.15");
+	ratio_add_of(report, "ioctl-on-demand-vs-flat", median_ns(run, "winsize", "on-demand"), flat, "<=1.6");
+}
+
 static void ratios_xen(struct report *report)
 {
 	double cuse = median_ns(report->run, "ioctl", "cuse");
@@ -106,6 +116,7 @@ void report_ratios(struct report *report)
 
 	report->n_ratios = 0;
 	ratios_fuse(report);
+	ratios_memory(report);
 	ratios_xen(report);
 	ratio_resident(report, "guestd", "guestd-rss-vs-8MiB");
 	ratio_resident(report, "session", "session-rss-vs-8MiB");

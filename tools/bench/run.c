@@ -29,6 +29,8 @@ static struct result *result_add(struct run *run)
 static bool takes_part(const struct subject *subject, const struct node_operation *operation,
 		       const struct run_options *options, uint32_t n_threads)
 {
+	if (operation->group == NODE_TERMINAL && n_threads != options->threads[0])
+		return false;
 	if (subject->path)
 		return subject->groups & operation->group;
 	return operation->group == NODE_IOCTL && n_threads == options->threads[0];

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a driver works in for a nested ioctl: private copies of all the memory that
+ * the layout table says the command uses, linked with each other, and what of them
+ * goes back. Knows no session.
+ *
+ * A struct declared belongs to one thread and serves one ioctl after the other:
+ * declared_walk(), the ioctl on declared_argument(), declared_collect(). It borrows
+ * the message until then.
+ */
+#ifndef PARADICE_HOSTD_DECLARED_H
+#define PARADICE_HOSTD_DECLARED_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "proto/layout_walk.h"
+
+struct declared;
+
+/* NULL when memory is short. declared_free() takes NULL. */
+struct declared *declared_new(void);
+void declared_free(struct declared *declared);
+
+/* Checks `ranges` (`n`, with `bytes` behind them) against what `need` says of the
+ * command and makes the copies. `limit` as for a walk. 0; WALK_DESCRIPTOR; -EINVAL
+ * when the ranges are not those that the table asks for; or as walk_run(). */
+int declared_walk(struct declared *declared, const struct layout_need *need,
+		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,
+		  const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
+
+/* The structure at the argument, `need` bytes, or NULL when it is not all there. */
+const void *declared_structure(const struct declared *declared);
+
+/* Puts the addresses in. What to give the driver as its argument: an address that
+ * faults if the caller has no memory there. */
+void *declared_argument(struct declared *declared);
+
+/* After the driver: takes the addresses out. *payloadp is what goes into an answer,
+ * ranges first and then a piece for each; returns how many ranges. */
+uint32_t declared_collect(struct declared *declared, const struct iovec **payloadp);
+
+#endif

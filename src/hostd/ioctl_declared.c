@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Nested ioctls of guests; see ioctl_declared.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+
+#include "hostd/declared.h"
+#include "hostd/ioctl.h"
+#include "hostd/ioctl_declared.h"
+#include "hostd/session.h"
+
+/* 0 with the copies made, or the negative errno for the program. */
+static int prepare(struct session *session, struct declared *declared,
+		   const struct proto_message *message, const struct handle *handle,
+		   const struct layout_need *need)
+{
+	const struct proto_ioctl *request = message->body;
+	const struct proto_range *ranges;
+	const void *structure;
+	const uint8_t *bytes;
+	uint32_t n;
+	int r;
+
+	ranges = proto_ranges(message, &n, &bytes);
+	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
+			  request->argument, ranges, n, bytes);
+	if (r == WALK_DESCRIPTOR) {
+		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
+		return -ENOTTY;
+	}
+	if (r < 0 || !need->flat_if)
+		return r;
+	structure = declared_structure(declared);
+	if (!structure)
+		return -EFAULT;
+	if (!need->flat_if(structure)) {
+		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
+		return -ENOTTY;
+	}
+	return 0;
+}
+
+bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
+			  const struct proto_message *message, struct operation *operation,
+			  struct handle *handle, const struct layout_need *need)
+{
+	const struct proto_ioctl *request = message->body;
+	const struct iovec *payload;
+	uint64_t since_ns;
+	int64_t result;
+	uint32_t n;
+
+	if (!workspace->declared)
+		workspace->declared = declared_new();
+	result = workspace->declared ? prepare(session, workspace->declared, message, handle, need) : -ENOMEM;
+	if (result < 0) {
+		ioctl_answer(session, operation, handle, result, 0, NULL);
+		return lead_mine(&session->lead);
+	}
+	since_ns = operation_begin(session, operation, handle);
+	result = ioctl(handle->fd, request->command, declared_argument(workspace->declared));
+	result = result < 0 ? -errno : result;
+	operation_end(session, operation, handle, since_ns);
+	n = declared_collect(workspace->declared, &payload);
+	ioctl_answer(session, operation, handle, result, n, payload);
+	operation_handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
