@@ -46,7 +46,7 @@ void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t
 	static const char *const reasons[] = {
 		[IOCTL_UNDECLARED] = "is not in the layout table (ioctls = \"any\" in its device section of hostd.conf allows it)",
 		[IOCTL_VARIANT] = "is not declared for what its structure says (ioctls = \"any\" in its device section of hostd.conf allows it)",
-		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which is not carried yet",
+		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which on demand cannot be carried",
 	};
 	const struct device *device = session_device(session, handle->device);
 	struct layout_need need;
