@@ -4,14 +4,17 @@
  *
  * An export holds a reference of each page, so that no page is used for something
  * else while the guest can reach it, whatever becomes of the mapping or of the
- * session. When grants are taken back while the guest still maps them, Linux's grant
- * code keeps grant and page until the guest lets go (gnttab_end_foreign_access()).
- * daemon->lock covers everything; the mm's mmap_lock is taken inside.
+ * session. An export whose grants the guest still maps when they are taken back is
+ * dying: it is tried again each second, and counts against the domain's limit until
+ * the guest has let go (Linux's own list of such grants works off ten a second).
+ * daemon->lock covers a daemon's exports, dying_lock the dying ones, taken inside; so
+ * is the mm's mmap_lock.
  */
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include <xen/grant_table.h>
 #include <xen/page.h>
@@ -24,13 +27,24 @@
 struct mmh_export {
 	struct list_head entry;
 	u32 id;
+	u16 domid;
 	u32 n; /* pages held */
 	u32 n_granted;
 	struct {
-		struct page *page;
+		struct page *page; /* NULL: taken back, and put */
 		grant_ref_t ref;
 	} pages[];
 };
+
+static unsigned long exported_pages;
+module_param(exported_pages, ulong, 0444);
+MODULE_PARM_DESC(exported_pages, "pages that domains have access to now");
+
+static void dying_retry(struct work_struct *work);
+
+static LIST_HEAD(dying);
+static DEFINE_MUTEX(dying_lock); /* and exported_pages */
+static DECLARE_DELAYED_WORK(dying_work, dying_retry);
 
 int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind)
 {
@@ -166,27 +180,80 @@ static int pages_take(struct mmh_daemon *daemon, struct mmh_export *made, struct
 
 static int pages_grant(struct mmh_daemon *daemon, struct mmh_export *made, bool write)
 {
+	int ref = 0;
+
+	mutex_lock(&dying_lock);
 	for (; made->n_granted < made->n; made->n_granted++) {
 		struct page *page = made->pages[made->n_granted].page;
-		int ref = gnttab_grant_foreign_access(daemon->domid, xen_page_to_gfn(page), !write);
 
+		ref = gnttab_grant_foreign_access(daemon->domid, xen_page_to_gfn(page), !write);
 		if (ref < 0)
-			return ref;
+			break;
 		made->pages[made->n_granted].ref = ref;
+		exported_pages++;
 	}
-	return 0;
+	mutex_unlock(&dying_lock);
+	return ref < 0 ? ref : 0;
+}
+
+/* Takes back what the guest does not map. True if that is all. Under dying_lock. */
+static bool export_try(struct mmh_export *made)
+{
+	bool all = true;
+
+	lockdep_assert_held(&dying_lock);
+
+	for (u32 i = 0; i < made->n; i++) {
+		if (!made->pages[i].page)
+			continue;
+		if (i < made->n_granted) {
+			if (!gnttab_try_end_foreign_access(made->pages[i].ref)) {
+				all = false;
+				continue;
+			}
+			exported_pages--;
+		}
+		put_page(made->pages[i].page);
+		made->pages[i].page = NULL;
+	}
+	return all;
+}
+
+static void dying_retry(struct work_struct *work)
+{
+	struct mmh_export *made, *next;
+
+	mutex_lock(&dying_lock);
+	list_for_each_entry_safe(made, next, &dying, entry) {
+		if (export_try(made)) {
+			list_del(&made->entry);
+			kvfree(made);
+		}
+	}
+	if (!list_empty(&dying))
+		schedule_delayed_work(&dying_work, HZ);
+	mutex_unlock(&dying_lock);
 }
 
 static void export_free(struct mmh_export *made)
 {
-	for (u32 i = 0; i < made->n; i++) {
-		/* Puts the page, now or when the guest has let go. */
-		if (i < made->n_granted)
-			gnttab_end_foreign_access(made->pages[i].ref, made->pages[i].page);
-		else
-			put_page(made->pages[i].page);
-	}
-	kvfree(made);
+	mutex_lock(&dying_lock);
+	list_add(&made->entry, &dying);
+	mutex_unlock(&dying_lock);
+	dying_retry(NULL);
+}
+
+static u64 dying_pages(u16 domid)
+{
+	struct mmh_export *made;
+	u64 n = 0;
+
+	mutex_lock(&dying_lock);
+	list_for_each_entry(made, &dying, entry)
+		if (made->domid == domid)
+			n += made->n;
+	mutex_unlock(&dying_lock);
+	return n;
 }
 
 static int refs_tell(const struct mmh_export *made, u64 refs)
@@ -220,7 +287,7 @@ static int export_check(const struct mmh_daemon *daemon, const struct mmhelper_e
 		return -EINVAL;
 	if (!daemon->mm || daemon->mm != current->mm)
 		return -EPERM;
-	return n > daemon->max_pages - daemon->n_pages ? -ERANGE : 0;
+	return n + daemon->n_pages + dying_pages(daemon->domid) > daemon->max_pages ? -ERANGE : 0;
 }
 
 static bool id_used(const struct mmh_daemon *daemon, u32 id)
@@ -246,6 +313,7 @@ int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export)
 	r = -ENOMEM;
 	if (!made)
 		goto out;
+	made->domid = daemon->domid;
 	r = export_fill(daemon, made, export);
 	if (r) {
 		export_free(made);
@@ -291,4 +359,18 @@ void export_daemon_end(struct mmh_daemon *daemon)
 		export_free(made);
 	if (daemon->mm)
 		mmdrop(daemon->mm);
+}
+
+/* What guests still map is left to Linux's grant code. */
+void export_exit(void)
+{
+	struct mmh_export *made, *next;
+
+	cancel_delayed_work_sync(&dying_work);
+	list_for_each_entry_safe(made, next, &dying, entry) {
+		for (u32 i = 0; i < made->n; i++)
+			if (made->pages[i].page)
+				gnttab_end_foreign_access(made->pages[i].ref, made->pages[i].page);
+		kvfree(made);
+	}
 }

@@ -30,8 +30,8 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 struct mmh_daemon {
 	/* guest; under mmh_lock */
 	struct list_head nodes; /* struct mmh_node */
-	struct list_head maps; /* struct mmh_map, tracked and alive */
-	struct list_head ended; /* struct mmh_map, not yet told */
+	struct list_head maps; /* struct mmh_map, until its end is told */
+	struct list_head events; /* struct mmh_map with something to tell */
 	wait_queue_head_t wait;
 	/* driver domain; under `lock` */
 	struct mutex lock;
@@ -68,9 +68,9 @@ void map_end(struct mmh_map *map);
  * programs. */
 int map_end_token(struct mmh_daemon *daemon, struct mmhelper_revoke *revoke);
 void map_daemon_end(struct mmh_daemon *daemon);
-/* The token of one that has ended; false if there is none. */
-bool map_ended_take(struct mmh_daemon *daemon, u64 *token);
-bool map_ended_any(struct mmh_daemon *daemon);
+/* What is to be told; false if there is nothing. */
+bool map_event_take(struct mmh_daemon *daemon, struct mmhelper_event *event);
+bool map_event_any(struct mmh_daemon *daemon);
 
 /* export.c: pages for another domain. */
 #ifdef CONFIG_XEN
@@ -78,11 +78,13 @@ int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind);
 int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export);
 int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport);
 void export_daemon_end(struct mmh_daemon *daemon);
+void export_exit(void);
 #else
 #define export_bind(daemon, bind) (-EOPNOTSUPP)
 #define export_make(daemon, export) (-EOPNOTSUPP)
 #define export_end(daemon, unexport) (-EOPNOTSUPP)
 #define export_daemon_end(daemon) ((void)(daemon))
+#define export_exit() ((void)0)
 #endif
 
 #endif

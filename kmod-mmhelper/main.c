@@ -29,7 +29,7 @@ static int mmh_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&daemon->nodes);
 	INIT_LIST_HEAD(&daemon->maps);
-	INIT_LIST_HEAD(&daemon->ended);
+	INIT_LIST_HEAD(&daemon->events);
 	INIT_LIST_HEAD(&daemon->exports);
 	init_waitqueue_head(&daemon->wait);
 	mutex_init(&daemon->lock);
@@ -116,21 +116,21 @@ static long mmh_ioctl(struct file *file, unsigned int command, unsigned long arg
 static ssize_t mmh_read(struct file *file, char __user *user, size_t size, loff_t *offset)
 {
 	struct mmh_daemon *daemon = file->private_data;
+	struct mmhelper_event event;
 	size_t n = 0;
-	u64 token;
 	int r;
 
-	if (size < sizeof(token))
+	if (size < sizeof(event))
 		return -EINVAL;
 	if (!(file->f_flags & O_NONBLOCK)) {
-		r = wait_event_interruptible(daemon->wait, map_ended_any(daemon));
+		r = wait_event_interruptible(daemon->wait, map_event_any(daemon));
 		if (r)
 			return r;
 	}
-	while (n + sizeof(token) <= size && map_ended_take(daemon, &token)) {
-		if (copy_to_user(user + n, &token, sizeof(token)))
+	while (n + sizeof(event) <= size && map_event_take(daemon, &event)) {
+		if (copy_to_user(user + n, &event, sizeof(event)))
 			return -EFAULT;
-		n += sizeof(token);
+		n += sizeof(event);
 	}
 	return n ?: -EAGAIN;
 }
@@ -140,7 +140,7 @@ static __poll_t mmh_poll(struct file *file, poll_table *wait)
 	struct mmh_daemon *daemon = file->private_data;
 
 	poll_wait(file, &daemon->wait, wait);
-	return map_ended_any(daemon) ? EPOLLIN | EPOLLRDNORM : 0;
+	return map_event_any(daemon) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static const struct file_operations mmh_fops = {
@@ -169,6 +169,7 @@ static void __exit mmh_exit(void)
 {
 	misc_deregister(&mmh_device);
 	node_exit();
+	export_exit();
 }
 
 module_init(mmh_init);

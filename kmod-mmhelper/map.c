@@ -21,8 +21,11 @@
 
 struct mmh_map {
 	struct kref kref;
-	struct list_head entry; /* daemon->maps or ->ended; under mmh_lock */
-	struct mmh_daemon *daemon; /* NULL: gone; under mmh_lock */
+	/* under mmh_lock */
+	struct list_head entry; /* in daemon->maps */
+	struct list_head event; /* in daemon->events, if there is something to tell */
+	u32 what; /* MMHELPER_EVENT_… */
+	struct mmh_daemon *daemon; /* NULL: gone */
 	u64 token;
 	struct file *file;
 	/* Stands in for the inode's, which others' mappings share: so that ours can
@@ -67,6 +70,7 @@ struct mmh_map *map_new(struct mmh_daemon *daemon, struct file *file, u64 token)
 	kref_get(&map->kref);
 	mutex_init(&map->lock);
 	INIT_LIST_HEAD(&map->areas);
+	INIT_LIST_HEAD(&map->event);
 	map->token = token;
 	map->daemon = daemon;
 	map->file = get_file(file);
@@ -81,16 +85,22 @@ struct mmh_map *map_new(struct mmh_daemon *daemon, struct file *file, u64 token)
 	return map;
 }
 
+static void map_tell(struct mmh_map *map, u32 what)
+{
+	spin_lock(&mmh_lock);
+	if (map->daemon) {
+		map->what |= what;
+		list_move_tail(&map->event, &map->daemon->events);
+		wake_up_interruptible(&map->daemon->wait);
+	}
+	spin_unlock(&mmh_lock);
+}
+
 void map_end(struct mmh_map *map)
 {
 	map->file->f_mapping = file_inode(map->file)->i_mapping;
 	fput(map->file);
-	spin_lock(&mmh_lock);
-	if (map->daemon) {
-		list_move_tail(&map->entry, &map->daemon->ended);
-		wake_up_interruptible(&map->daemon->wait);
-	}
-	spin_unlock(&mmh_lock);
+	map_tell(map, MMHELPER_EVENT_ENDED);
 	map_put(map);
 	module_put(THIS_MODULE);
 }
@@ -179,9 +189,12 @@ int map_attach(struct mmh_map *map, struct vm_area_struct *vma)
 		vma->vm_ops = &map->ops;
 	}
 	mutex_unlock(&map->lock);
-	if (revoked)
+	if (revoked) {
 		kfree(area);
-	return revoked ? -ENODEV : 0;
+		return -ENODEV;
+	}
+	map_tell(map, MMHELPER_EVENT_MAPPED);
+	return 0;
 }
 
 /* One VMA that still has its pages, and its mm, held; NULL if there is none. */
@@ -249,16 +262,22 @@ int map_end_token(struct mmh_daemon *daemon, struct mmhelper_revoke *revoke)
 	return 0;
 }
 
-static struct mmh_map *map_pop(struct list_head *list)
+/* Out of the daemon's lists; under mmh_lock. */
+static void map_leave(struct mmh_map *map)
+{
+	list_del_init(&map->event);
+	list_del_init(&map->entry);
+	map->daemon = NULL;
+}
+
+static struct mmh_map *map_pop(struct mmh_daemon *daemon)
 {
 	struct mmh_map *map;
 
 	spin_lock(&mmh_lock);
-	map = list_first_entry_or_null(list, struct mmh_map, entry);
-	if (map) {
-		list_del_init(&map->entry);
-		map->daemon = NULL;
-	}
+	map = list_first_entry_or_null(&daemon->maps, struct mmh_map, entry);
+	if (map)
+		map_leave(map);
 	spin_unlock(&mmh_lock);
 	return map;
 }
@@ -267,26 +286,34 @@ void map_daemon_end(struct mmh_daemon *daemon)
 {
 	struct mmh_map *map;
 
-	while ((map = map_pop(&daemon->maps))) {
+	while ((map = map_pop(daemon))) {
 		map_revoke(map);
 		map_put(map);
 	}
-	while ((map = map_pop(&daemon->ended)))
+}
+
+bool map_event_take(struct mmh_daemon *daemon, struct mmhelper_event *event)
+{
+	struct mmh_map *map;
+	bool ended = false;
+
+	spin_lock(&mmh_lock);
+	map = list_first_entry_or_null(&daemon->events, struct mmh_map, event);
+	if (map) {
+		*event = (struct mmhelper_event){ .token = map->token, .what = map->what };
+		ended = map->what & MMHELPER_EVENT_ENDED;
+		map->what = 0;
+		list_del_init(&map->event);
+		if (ended)
+			map_leave(map);
+	}
+	spin_unlock(&mmh_lock);
+	if (ended)
 		map_put(map);
+	return map;
 }
 
-bool map_ended_take(struct mmh_daemon *daemon, u64 *token)
+bool map_event_any(struct mmh_daemon *daemon)
 {
-	struct mmh_map *map = map_pop(&daemon->ended);
-
-	if (!map)
-		return false;
-	*token = map->token;
-	map_put(map);
-	return true;
-}
-
-bool map_ended_any(struct mmh_daemon *daemon)
-{
-	return !list_empty_careful(&daemon->ended);
+	return !list_empty_careful(&daemon->events);
 }

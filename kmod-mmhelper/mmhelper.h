@@ -25,6 +25,11 @@
  */
 #define MMHELPER_NODE_REQUEST _IO(0xf9, 0x50)
 
+/* CUSE's requests do not tell of fcntl(F_SETFL). An adopted node's ioctls have these
+ * bits besides the flags of linux/fuse.h. */
+#define MMHELPER_IOCTL_FLAGS 0x40000000u /* always */
+#define MMHELPER_IOCTL_NONBLOCK 0x80000000u /* the file has O_NONBLOCK now */
+
 enum mmhelper_kind {
 	MMHELPER_MAP = 1, /* offset, length and MMHELPER_MAP_… are asked for */
 	MMHELPER_SEEK, /* offset, and whence in flags */
@@ -44,7 +49,8 @@ struct mmhelper_fetch {
 	__u64 file; /* out: ASYNC: the open file's number for MMHELPER_SIGNAL */
 };
 
-/* Makes the node of this open file (of CUSE's device) a helped one. */
+/* Makes the node of this open file (of CUSE's device) a helped one. Its daemon must
+ * have asked for CUSE_UNRESTRICTED_IOCTL. */
 struct mmhelper_adopt {
 	__s32 fd;
 	__u32 flags; /* zero */
@@ -60,14 +66,23 @@ enum mmhelper_cache {
 };
 
 /* What shall back the mapping: the file `fd` from `offset` on. A tracked one must
- * be open nowhere else and mapped nowhere yet. When all mappings have ended, the
- * token can be read(2) from the daemon's file, which poll(2) tells. */
+ * be open nowhere else and mapped nowhere yet; the daemon's file then has events to
+ * read(2), which poll(2) tells: when it is mapped, and when all mappings have ended. */
 struct mmhelper_supply {
 	__u64 token;
 	__s32 fd;
 	__u32 flags; /* MMHELPER_SUPPLY_… */
 	__u64 offset; /* bytes, whole pages */
 	__u32 cache; /* enum mmhelper_cache */
+	__u32 pad;
+};
+
+#define MMHELPER_EVENT_MAPPED 1u /* the backing file is in its place */
+#define MMHELPER_EVENT_ENDED 2u
+
+struct mmhelper_event {
+	__u64 token;
+	__u32 what; /* MMHELPER_EVENT_… */
 	__u32 pad;
 };
 

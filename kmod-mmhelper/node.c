@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Nodes of CUSE daemons that have mmap, lseek and SIGIO.
+ * Nodes of CUSE daemons that have mmap, lseek and SIGIO, and whose ioctls tell whether
+ * the file is non-blocking.
  *
  * A daemon adopts the character device of a node: its file operations are replaced
  * by a copy with ours added, which is what files opened from then on have. What a
@@ -14,6 +15,7 @@
 #include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/file.h>
+#include <linux/fuse.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -270,6 +272,29 @@ int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
 	return r;
 }
 
+/* ---- ioctl ---- */
+
+/* Of fs/fuse, which exports it for CUSE; its header is private. */
+long fuse_do_ioctl(struct file *file, unsigned int cmd, unsigned long arg, unsigned int flags);
+
+static unsigned int ioctl_flags(const struct file *file)
+{
+	return FUSE_IOCTL_UNRESTRICTED | MMHELPER_IOCTL_FLAGS |
+	       (file->f_flags & O_NONBLOCK ? MMHELPER_IOCTL_NONBLOCK : 0);
+}
+
+static long node_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	return fuse_do_ioctl(file, command, arg, ioctl_flags(file));
+}
+
+#ifdef CONFIG_COMPAT
+static long node_compat_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	return fuse_do_ioctl(file, command, arg, ioctl_flags(file) | FUSE_IOCTL_COMPAT);
+}
+#endif
+
 /* ---- SIGIO ---- */
 
 static struct mmh_async *async_find(const struct file *file)
@@ -384,6 +409,10 @@ static int fops_take(const struct file_operations *fops)
 	node_fops = *fops;
 	/* Each open file holds this module. */
 	node_fops.owner = THIS_MODULE;
+	node_fops.unlocked_ioctl = node_ioctl;
+#ifdef CONFIG_COMPAT
+	node_fops.compat_ioctl = node_compat_ioctl;
+#endif
 	node_fops.mmap = node_mmap;
 	node_fops.llseek = node_llseek;
 	node_fops.fasync = node_fasync;

@@ -434,9 +434,9 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 77;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	node = argv[1];
 	native = argc > 2 ? argv[2] : NULL;
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, same_picture_as_native);
 	tcase_add_test(tcase, coherent);

@@ -8,6 +8,7 @@
 
 #include "guestd/gather.h"
 #include "guestd/on_demand.h"
+#include "kmod-mmhelper/mmhelper.h"
 #include "proto/layout.h"
 
 /* Reads the caller's structure for a flat ioctl. 0 or a negative errno; call->range
@@ -141,7 +142,9 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		.handle = file->handle,
 		.command = command,
 		.argument = argument,
-		.flags = flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0,
+		.flags = (flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0) |
+			 (flags & MMHELPER_IOCTL_FLAGS ? PROTO_IOCTL_FLAGS : 0) |
+			 (flags & MMHELPER_IOCTL_NONBLOCK ? PROTO_IOCTL_NONBLOCK : 0),
 	};
 	r = gather(call, image, &data, &size);
 	if (r < 0) {

@@ -32,7 +32,7 @@ typedef uint16_t domid_t;
 
 #define PAGE_SHIFT 12
 #define GNTDEV_PATH "/dev/xen/gntdev"
-#define N_TOKENS 64
+#define N_EVENTS 64
 
 _Static_assert(PROTO_MMAP_READ == MMHELPER_MAP_READ && PROTO_MMAP_WRITE == MMHELPER_MAP_WRITE &&
 	       PROTO_MMAP_SHARED == MMHELPER_MAP_SHARED, "they travel as they are");
@@ -41,6 +41,9 @@ struct mapping {
 	struct mapping *next;
 	uint64_t token; /* the module's number */
 	uint64_t id; /* the host's */
+	int grants_fd; /* until they are mapped; else -1 */
+	uint64_t grants_index;
+	uint32_t n_grants;
 	bool ended; /* to be told to the host */
 };
 
@@ -194,16 +197,47 @@ void mapping_flush(struct guest *guest)
 	}
 }
 
+static struct mapping *mapping_find(struct guest *guest, uint64_t token)
+{
+	struct mapping *mapping = guest->mappings;
+
+	while (mapping && mapping->token != token)
+		mapping = mapping->next;
+	return mapping;
+}
+
+/* From now on only the programs' mappings hold the grants, so that they go with the
+ * last of those, before the host hears of it. */
+static void grants_leave(struct mapping *mapping)
+{
+	struct ioctl_gntdev_unmap_grant_ref unmap = {
+		.index = mapping->grants_index,
+		.count = mapping->n_grants,
+	};
+
+	if (mapping->grants_fd < 0)
+		return;
+	(void)ioctl(mapping->grants_fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &unmap);
+	close(mapping->grants_fd);
+	mapping->grants_fd = -1;
+}
+
 void mapping_serve(struct guest *guest)
 {
-	uint64_t tokens[N_TOKENS];
+	struct mmhelper_event events[N_EVENTS];
+	struct mapping *mapping;
 	ssize_t n;
 
-	while ((n = read(guest->helper_fd, tokens, sizeof(tokens))) > 0)
-		for (size_t i = 0; i < n / sizeof(tokens[0]); i++)
-			for (struct mapping *mapping = guest->mappings; mapping; mapping = mapping->next)
-				if (mapping->token == tokens[i])
-					guest->mappings_due = mapping->ended = true;
+	while ((n = read(guest->helper_fd, events, sizeof(events))) > 0) {
+		for (size_t i = 0; i < n / sizeof(events[0]); i++) {
+			mapping = mapping_find(guest, events[i].token);
+			if (!mapping)
+				continue;
+			grants_leave(mapping);
+			if (events[i].what & MMHELPER_EVENT_ENDED)
+				guest->mappings_due = mapping->ended = true;
+		}
+	}
 	mapping_flush(guest);
 }
 
@@ -215,6 +249,7 @@ void mapping_all_lost(struct guest *guest)
 		struct mmhelper_revoke revoke = { .token = mapping->token };
 
 		guest->mappings = mapping->next;
+		grants_leave(mapping);
 		/* It may have ended by itself. */
 		(void)ioctl(guest->helper_fd, MMHELPER_REVOKE, &revoke);
 		free(mapping);
@@ -248,12 +283,9 @@ static int grants_open(uint32_t domid, const uint8_t *refs, uint32_t n, __u64 *o
 	return r < 0 ? r : fd;
 }
 
-static int supply(struct guest *guest, struct mmhelper_supply *supply)
+static int supply(struct guest *guest, const struct mmhelper_supply *what)
 {
-	int r = ioctl(guest->helper_fd, MMHELPER_SUPPLY, supply) < 0 ? -errno : 0;
-
-	close(supply->fd);
-	return r;
+	return ioctl(guest->helper_fd, MMHELPER_SUPPLY, what) < 0 ? -errno : 0;
 }
 
 /* Backs the mapping with granted pages. 0 or negative errno; in any case the host
@@ -278,11 +310,19 @@ static int back_by_grants(struct guest *guest, const struct call *call,
 		(void)call_send_alone(guest, PROTO_MUNMAP, &body);
 		return -ENOMEM;
 	}
-	*mapping = (struct mapping){ .next = guest->mappings, .token = call->token, .id = answer->mapping };
-	guest->mappings = mapping;
 	what.fd = grants_open(guest->config->domid, message->payload, answer->n_refs, &what.offset);
+	*mapping = (struct mapping){
+		.next = guest->mappings,
+		.token = call->token,
+		.id = answer->mapping,
+		.grants_fd = what.fd,
+		.grants_index = what.offset,
+		.n_grants = answer->n_refs,
+	};
+	guest->mappings = mapping;
 	r = what.fd < 0 ? what.fd : supply(guest, &what);
 	if (r < 0) {
+		grants_leave(mapping);
 		mapping->ended = guest->mappings_due = true;
 		mapping_flush(guest);
 	}
@@ -298,7 +338,13 @@ static int back_by_device(struct guest *guest, const struct call *call)
 		.offset = call->body.mmap.offset,
 	};
 
-	return what.fd < 0 ? -EIO : supply(guest, &what);
+	int r;
+
+	if (what.fd < 0)
+		return -EIO;
+	r = supply(guest, &what);
+	close(what.fd);
+	return r;
 }
 
 /* Why the answer cannot be one to this request, or NULL. */

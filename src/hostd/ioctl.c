@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -165,6 +166,8 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, NULL, -EBADF, 0, NULL);
 		return lead_mine(&session->lead);
 	}
+	if (request->flags & PROTO_IOCTL_FLAGS)
+		handle_follow_flags(handle, request->flags & PROTO_IOCTL_NONBLOCK ? O_NONBLOCK : 0);
 	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command)) {
 		refusal = ioctl_on_demand_refusal(request, handle);
 		if (refusal == IOCTL_SERVED)

@@ -14,10 +14,13 @@
 #include <time.h>
 
 #include "proto/channel.h"
+#include "proto/wake_cost.h"
 
-#define SPIN_MAX_NS 200000u /* some wake-ups; longer than a transfer of 1 MiB takes */
+#define SPIN_MAX_NS 200000u /* at least; longer than a transfer of 1 MiB takes */
+#define SPIN_WAKES 4 /* spinning may last as long as so many wake-ups there and back */
+#define SPIN_LIMIT_NS 5000000u
 #define SPIN_MIN_NS 10000u
-#define GAP_CAP_NS (4 * SPIN_MAX_NS) /* one long pause says no more than this */
+#define GAP_CAPS 4 /* one long pause says no more than so many spin_max_ns */
 #define GAP_WEIGHT 8
 #define GLANCE_ROUNDS 128
 
@@ -40,6 +43,17 @@ void channel_buffer_fini(struct channel_buffer *buffer)
 	buffer->memory = NULL;
 }
 
+/* Sleeping pays when waiting takes longer than some wake-ups do, and those cost very
+ * differently: 5 µs here, 50 in a virtual machine, 500 in an emulated one. */
+static uint32_t spin_max_ns(void)
+{
+	uint64_t ns = (uint64_t)wake_cost_ns() * SPIN_WAKES;
+
+	if (ns < SPIN_MAX_NS)
+		return SPIN_MAX_NS;
+	return ns < SPIN_LIMIT_NS ? ns : SPIN_LIMIT_NS;
+}
+
 struct channel *channel_new(struct transport *transport, enum proto_from peer, int poll_us)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
@@ -53,7 +67,8 @@ struct channel *channel_new(struct transport *transport, enum proto_from peer, i
 	channel->max_message = PROTO_MESSAGE_MAX;
 	channel->max_in_flight = PROTO_IN_FLIGHT_MAX;
 	channel->poll_us = poll_us;
-	channel->gap_ns = GAP_CAP_NS;
+	channel->spin_max_ns = spin_max_ns();
+	channel->gap_ns = GAP_CAPS * channel->spin_max_ns;
 	if (sched_getaffinity(0, sizeof(channel->cpus), &channel->cpus) < 0)
 		CPU_ZERO(&channel->cpus);
 	return channel;
@@ -237,10 +252,10 @@ uint32_t channel_spin_budget_ns(const struct channel *channel)
 
 	if (channel->poll_us >= 0)
 		return channel->poll_us * 1000u;
-	if (channel->gap_ns >= SPIN_MAX_NS)
+	if (channel->gap_ns >= channel->spin_max_ns)
 		return 0;
 	budget = 4 * channel->gap_ns + SPIN_MIN_NS;
-	return budget < SPIN_MAX_NS ? budget : SPIN_MAX_NS;
+	return budget < channel->spin_max_ns ? budget : channel->spin_max_ns;
 }
 
 bool channel_glance(const struct channel *channel)
@@ -292,8 +307,8 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 {
 	uint64_t gap = channel_now_ns() - since_ns;
 
-	if (gap > GAP_CAP_NS)
-		gap = GAP_CAP_NS;
+	if (gap > GAP_CAPS * (uint64_t)channel->spin_max_ns)
+		gap = GAP_CAPS * channel->spin_max_ns;
 	channel->gap_ns += ((int32_t)gap - (int32_t)channel->gap_ns) / GAP_WEIGHT;
 }
 

@@ -30,6 +30,7 @@ struct channel {
 	bool doorbell_due; /* something was sent since the last flush */
 	bool room_due; /* something was received since the last flush */
 	int poll_us; /* CHANNEL_POLL_AUTO, or microseconds */
+	uint32_t spin_max_ns; /* when sleeping is cheaper than spinning on */
 	uint32_t gap_ns; /* running average of how long waiting took */
 	cpu_set_t cpus; /* where this process may run */
 	struct proto_fault fault; /* why the last call returned -EPROTO */

@@ -313,6 +313,8 @@ struct proto_descriptor {
 /* PROTO_IOCTL.flags */
 #define PROTO_IOCTL_COMPAT 1u /* the caller is a 32-bit program */
 #define PROTO_IOCTL_ON_DEMAND 2u /* ranges are pages; the driver gets the program's pointers */
+#define PROTO_IOCTL_FLAGS 4u /* the next bit is the open file's; else it is not known */
+#define PROTO_IOCTL_NONBLOCK 8u /* O_NONBLOCK */
 
 /* PROTO_MMAP.flags */
 #define PROTO_MMAP_READ 1u

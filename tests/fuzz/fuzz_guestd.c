@@ -507,7 +507,7 @@ int guest_watch(struct guest *g, int fd, void *what)
 	return 0;
 }
 
-int guest_watch_end(struct guest *guest, int fd, void *what)
+int guest_watch_end(struct guest *g, int fd, void *what)
 {
 	return 0;
 }
