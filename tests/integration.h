@@ -90,6 +90,7 @@ void test_skip(const char *test, const char *reason);
 
 TCase *case_basic(void);
 TCase *case_ioctl(void);
+TCase *case_nested(void);
 TCase *case_nonblock(void);
 TCase *case_poll(void);
 TCase *case_blocking(void);

@@ -45,7 +45,7 @@ static void write_conf(const char *path, const char *prefix, const char *guest)
 	} others[] = {
 		{ "null", "/dev/null", "0666" },   { "zero", "/dev/zero", "0666" },
 		{ "full", "/dev/full", "0666" },   { "urandom", "/dev/urandom", "0666" },
-		{ "hwrng", "/dev/hwrng", "0666" }, { "private", "/dev/zero", "0600" },
+		{ "console", "/dev/tty1", "0666" }, { "hwrng", "/dev/hwrng", "0666" }, { "private", "/dev/zero", "0600" },
 		/* It has no driver for a process without a terminal: ENXIO. */
 		{ "nobody", "/dev/tty", "0666" },
 		/* It is not there. */

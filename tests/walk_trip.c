@@ -132,7 +132,7 @@ int trip_drive(const struct trip_message *message, trip_driver *driver)
 	const struct iovec *payload;
 	const struct proto_range *ranges;
 	int result = driver((uintptr_t)declared_argument(declared));
-	uint32_t n = declared_collect(declared, &payload);
+	uint32_t n = declared_collect(declared, NULL, NULL, &payload);
 
 	ck_assert_uint_eq(payload[0].iov_len, n * sizeof(*ranges));
 	ranges = payload[0].iov_base;

@@ -23,7 +23,8 @@ struct declared *declared_new(void);
 void declared_free(struct declared *declared);
 
 /* Checks `ranges` (`n`, with `bytes` behind them) against what `need` says of the
- * command and makes the copies. `limit` as for a walk. 0; -EINVAL when the ranges are not those that the table asks for; or as walk_run(). */
+ * command and makes the copies. `limit` as for a walk. 0; WALK_VARIANT; -EINVAL when the
+ * ranges are not those that the table asks for; or as walk_run(). */
 int declared_walk(struct declared *declared, const struct layout_need *need,
 		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,
 		  const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);

@@ -26,6 +26,10 @@ static int prepare(struct session *session, struct declared *declared,
 	proto_descriptors(message, &n_descriptors, &descriptors);
 	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
 			  request->argument, ranges, n - n_descriptors, bytes);
+	if (r == WALK_VARIANT) {
+		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
+		return -ENOTTY;
+	}
 	if (r < 0 || !need->flat_if)
 		return r;
 	structure = declared_structure(declared);

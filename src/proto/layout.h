@@ -55,6 +55,7 @@ enum layout_kind {
 	 * that it makes, of class `most`. Neither: the number that one had which another
 	 * call has passed, as the driver remembers it. */
 	LAYOUT_DESCRIPTOR,
+	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
 };
 
 /* Bits of layout_part.flags. */

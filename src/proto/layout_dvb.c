@@ -4,8 +4,7 @@
  * Checked against drivers/media/dvb-core: dvb_usercopy() of dvbdev.c copies in
  * and out by the number's size, and in even for _IOR.
  *
- * Not flat: FE_SET_PROPERTY and FE_GET_PROPERTY (props), DMX_EXPBUF (a new
- * descriptor). Left out: NET_ADD_IF and the like, which make network interfaces,
+ * Left out: NET_ADD_IF and the like, which make network interfaces,
  * and the decoder commands of audio.h, video.h and osd.h, used by one old driver.
  */
 #include "config.h"
@@ -15,6 +14,22 @@
 #include <linux/dvb/frontend.h>
 
 #include "proto/layout_rows.h"
+
+/* reserved2 of a property is nobody's. */
+static const struct layout_part set_properties_parts[] = {
+	POINTER(struct dtv_properties, props, num, struct dtv_property, IN, .most = DTV_IOCTL_MAX_MSGS),
+};
+LAYOUT_TYPE(set_properties, struct dtv_properties, set_properties_parts);
+
+static const struct layout_part get_properties_parts[] = {
+	POINTER(struct dtv_properties, props, num, struct dtv_property, INOUT, .most = DTV_IOCTL_MAX_MSGS),
+};
+LAYOUT_TYPE(get_properties, struct dtv_properties, get_properties_parts);
+
+static const struct layout_part export_parts[] = {
+	DESCRIPTOR_OUT(struct dmx_exportbuffer, fd, DMABUF),
+};
+LAYOUT_TYPE(export, struct dmx_exportbuffer, export_parts);
 
 static const struct layout rows[] = {
 	FLAT_INOUT(FE_GET_INFO, struct dvb_frontend_info),
@@ -26,6 +41,8 @@ static const struct layout rows[] = {
 	FLAT_INOUT(FE_READ_SIGNAL_STRENGTH, __u16),
 	FLAT_INOUT(FE_READ_SNR, __u16),
 	FLAT_INOUT(FE_READ_UNCORRECTED_BLOCKS, __u32),
+	NESTED(FE_SET_PROPERTY, struct dtv_properties, set_properties),
+	NESTED_INOUT(FE_GET_PROPERTY, struct dtv_properties, get_properties),
 	FLAT(FE_SET_FRONTEND, struct dvb_frontend_parameters),
 	FLAT_INOUT(FE_GET_FRONTEND, struct dvb_frontend_parameters),
 	FLAT_INOUT(FE_GET_EVENT, struct dvb_frontend_event),
@@ -43,6 +60,7 @@ static const struct layout rows[] = {
 	FLAT(DMX_QUERYBUF, struct dmx_buffer),
 	FLAT(DMX_QBUF, struct dmx_buffer),
 	FLAT(DMX_DQBUF, struct dmx_buffer),
+	DESCRIPTOR(DMX_EXPBUF, struct dmx_exportbuffer, export),
 
 	NO_ARGUMENT(CA_RESET),
 	FLAT_INOUT(CA_GET_CAP, struct ca_caps),

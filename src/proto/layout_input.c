@@ -2,17 +2,38 @@
 /*
  * Layout rows: event devices and joysticks. Checked against drivers/input/evdev.c
  * and joydev.c.
- *
- * Not flat: EVIOCSFF (struct ff_effect has custom_data), EVIOCGMASK and
- * EVIOCSMASK (codes_ptr), JSIOCGCORR and JSIOCSCORR (the driver copies one
- * struct js_corr per axis, whatever the number says).
  */
 #include "config.h"
 
 #include <linux/input.h>
 #include <linux/joystick.h>
+#include <string.h>
 
 #include "proto/layout_rows.h"
+
+static bool effect_is_custom(const void *in)
+{
+	struct ff_effect effect;
+
+	memcpy(&effect, in, sizeof(effect));
+	return effect.type == FF_PERIODIC && effect.u.periodic.waveform == FF_CUSTOM;
+}
+
+static const struct layout_part effect_parts[] = {
+	POINTER(struct ff_effect, u.periodic.custom_data, u.periodic.custom_len, __s16, IN,
+		.when = effect_is_custom),
+};
+LAYOUT_TYPE(effect, struct ff_effect, effect_parts);
+
+static const struct layout_part get_mask_parts[] = {
+	POINTER(struct input_mask, codes_ptr, codes_size, __u8, OUT),
+};
+LAYOUT_TYPE(get_mask, struct input_mask, get_mask_parts);
+
+static const struct layout_part set_mask_parts[] = {
+	POINTER(struct input_mask, codes_ptr, codes_size, __u8, IN),
+};
+LAYOUT_TYPE(set_mask, struct input_mask, set_mask_parts);
 
 static const struct layout rows[] = {
 	FLAT(EVIOCGVERSION, int),
@@ -37,7 +58,12 @@ static const struct layout rows[] = {
 	FLAT_INDEX_LENGTH(EVIOCGBIT, EV_MAX, 1),
 	FLAT_INDEX(EVIOCGABS, ABS_MAX, struct input_absinfo),
 	FLAT_INDEX(EVIOCSABS, ABS_MAX, struct input_absinfo),
+	/* _IOW, but the effect's number is written. */
+	NESTED_INOUT(EVIOCSFF, struct ff_effect, effect),
 	FLAT(EVIOCGEFFECTS, int),
+	/* _IOR, but the driver reads the structure and writes elsewhere. */
+	NESTED_IN(EVIOCGMASK, struct input_mask, get_mask),
+	NESTED(EVIOCSMASK, struct input_mask, set_mask),
 	/* The pointer itself is the truth value; some programs pass one. */
 	NUMBER(EVIOCGRAB),
 	NUMBER(EVIOCREVOKE),
@@ -47,6 +73,9 @@ static const struct layout rows[] = {
 	FLAT(JSIOCGAXES, __u8),
 	FLAT(JSIOCGBUTTONS, __u8),
 	FLAT_LENGTH(JSIOCGNAME, 1),
+	/* One for each axis, whatever the number says. */
+	UP_TO_IN(JSIOCSCORR, ABS_CNT * sizeof(struct js_corr)),
+	UP_TO_OUT(JSIOCGCORR, ABS_CNT * sizeof(struct js_corr)),
 	/* joydev_ioctl_common() takes these in any size, for programs built with
 	 * another KEY_MAX. */
 	FLAT_ANY_SIZE(JSIOCSAXMAP, 1),

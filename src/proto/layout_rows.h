@@ -198,6 +198,9 @@
 #define DESCRIPTOR_NUMBER(t, member, ...) \
 	{ .kind = LAYOUT_DESCRIPTOR, .at = LAYOUT_INT_AT(t, member), __VA_ARGS__ }
 
+/* A variant of the structure that these parts do not cover. */
+#define UNDECLARED_IF(predicate) { .kind = LAYOUT_UNDECLARED, .when = predicate }
+
 #define LAYOUT_PARTS(list) .n_parts = sizeof(list) / sizeof((list)[0]), .parts = list
 /* NAME_type: the C type and its parts. */
 #define LAYOUT_TYPE(name, type, part_list)                                               \
@@ -283,6 +286,8 @@ extern const struct layout_table layout_tty;
 extern const struct layout_table layout_tun;
 extern const struct layout_table layout_drm;
 extern const struct layout_table layout_virtgpu;
+extern const struct layout_table layout_console;
+extern const struct layout_table layout_netmap;
 extern const struct layout_table layout_fb;
 extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;

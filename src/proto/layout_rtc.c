@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Layout rows: real-time clocks. Checked against drivers/rtc/dev.c.
- *
- * Not flat: RTC_PARAM_GET and RTC_PARAM_SET (a member of the union is a pointer
- * for parameters that a driver defines). RTC_IRQP_SET and RTC_EPOCH_SET take a
- * small number.
+ * RTC_IRQP_SET and RTC_EPOCH_SET take a small number.
  */
 #include "config.h"
 
 #include <linux/rtc.h>
+#include <string.h>
 
 #include "proto/layout_rows.h"
+
+/* A parameter that a driver of its own defines could have a pointer in the union. */
+static bool param_is_other(const void *in)
+{
+	struct rtc_param param;
+
+	memcpy(&param, in, sizeof(param));
+	return param.param > RTC_PARAM_BACKUP_SWITCH_MODE;
+}
+
+static const struct layout_part param_parts[] = { UNDECLARED_IF(param_is_other) };
+LAYOUT_TYPE(param, struct rtc_param, param_parts);
 
 static const struct layout rows[] = {
 	NO_ARGUMENT(RTC_AIE_ON),
@@ -33,6 +43,9 @@ static const struct layout rows[] = {
 	FLAT(RTC_PLL_SET, struct rtc_pll_info),
 	FLAT(RTC_VL_READ, unsigned int),
 	NO_ARGUMENT(RTC_VL_CLR),
+	/* _IOW, but the value is written. */
+	NESTED_INOUT(RTC_PARAM_GET, struct rtc_param, param),
+	NESTED(RTC_PARAM_SET, struct rtc_param, param),
 };
 
 LAYOUT_TABLE(layout_rtc, "linux/rtc.h", LAYOUT_CLASS(RTC));

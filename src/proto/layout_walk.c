@@ -259,6 +259,8 @@ static int part_walk(struct walk *walk, const struct spot *spot, const struct la
 		return r;
 	case LAYOUT_CLAMP:
 		return clamp_walk(walk, structure, part);
+	case LAYOUT_UNDECLARED:
+		return WALK_VARIANT;
 	default:
 		return descriptor_walk(walk, structure, part);
 	}

@@ -30,6 +30,8 @@
 #define WALK_FIXUPS_MAX 2048u
 /* No page is there (vm.mmap_min_addr), and as little in any other process. */
 #define WALK_NOWHERE 8u
+/* What walk_run() returns for what the table does not cover. */
+#define WALK_VARIANT 2
 
 /* One piece of the caller's memory. */
 struct walk_segment {
@@ -72,8 +74,8 @@ struct walk {
 };
 
 /* Walks all that a command uses at `argument`, an address of LAYOUT_POINTER_MIN or
- * more. `need` comes from layout_find() and has a type. 0; -ENOMEM when it is more
- * than the limit or than the arrays hold; -E2BIG for a list longer than
+ * more. `need` comes from layout_find() and has a type. 0; WALK_VARIANT; -ENOMEM when
+ * it is more than the limit or than the arrays hold; -E2BIG for a list longer than
  * WALK_DEPTH_MAX; or what fetch() returned. */
 int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argument);
 

@@ -43,4 +43,7 @@ static inline uint8_t input_byte(struct input *input)
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A target's own seeds, if it has any: number `n` in `data`, its size, or 0 for none. */
+size_t fuzz_seed(uint32_t n, uint8_t *data, size_t size) __attribute__((weak));
+
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/layout.h"
+#include "layout_seed.h"
 #include "seed.h"
 
 static struct {
@@ -149,13 +149,11 @@ static void guestd(const char *directory)
 
 static void layout(const char *directory)
 {
-	for (unsigned int n = 0, row = 0; layout_tables[n]; row += layout_tables[n++]->n_rows) {
-		put(0);
-		put(row);
-		put(row >> 8);
-		for (int i = 0; i < 100; i++)
-			put(i < 4 ? 0xff : i);
-		save(directory, "table", n);
+	uint8_t data[LAYOUT_SEED_SIZE];
+
+	for (uint32_t n = 0; layout_seed(n, data); n++) {
+		put_all((const char *)data, sizeof(data));
+		save(directory, "row", n);
 	}
 }
 

@@ -61,6 +61,19 @@ static void run_around(uint8_t *data, size_t size)
 	}
 }
 
+static void run_seeds(void)
+{
+	static uint8_t data[SIZE_MAX_BYTES];
+	static char name[32];
+	size_t size;
+
+	present = name;
+	for (uint32_t n = 0; fuzz_seed && (size = fuzz_seed(n, data, sizeof(data))) != 0; n++) {
+		snprintf(name, sizeof(name), "seed %u", n);
+		run_around(data, size);
+	}
+}
+
 static int run_file(const char *path)
 {
 	static uint8_t data[SIZE_MAX_BYTES];
@@ -125,6 +138,7 @@ int main(int argc, char **argv)
 		snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/%s", source ? source : ".",
 			 FUZZ_TARGET);
 		status = run_path(corpus);
+		run_seeds();
 	}
 	fprintf(stderr, "%s: %d inputs\n", FUZZ_TARGET, n_inputs);
 	return n_inputs ? status : EXIT_FAILURE;
