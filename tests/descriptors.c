@@ -815,7 +815,7 @@ END_TEST
 
 /* Holds a descriptor of each kind, for tests of what dies; says so, and goes on until
  * the camera's node fails. */
-static int hold(void)
+START_TEST(hold)
 {
 	struct video camera;
 	struct pollfd pfd = { .events = POLLPRI };
@@ -829,8 +829,8 @@ static int hold(void)
 	do
 		poll(&pfd, 1, 200);
 	while (!(pfd.revents & (POLLERR | POLLHUP)));
-	return EXIT_SUCCESS;
 }
+END_TEST
 
 int main(int argc, char **argv)
 {
@@ -840,8 +840,14 @@ int main(int argc, char **argv)
 	int n_run, n_failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc > 1 && strcmp(argv[1], "hold") == 0)
-		return hold();
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	if (argc > 1 && strcmp(argv[1], "hold") == 0) {
+		tcase_add_test(tcase, hold);
+		srunner_set_fork_status(runner, CK_NOFORK);
+		srunner_run_all(runner, CK_NORMAL);
+		return srunner_ntests_failed(runner) ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
 	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, exported_buffer_is_the_buffer);
 	tcase_add_test(tcase, flags_of_the_descriptor);
@@ -859,8 +865,6 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, limits);
 	tcase_add_test(tcase, threads);
 	tcase_add_test(tcase, node_is_closed);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
 	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
 	n_run = srunner_ntests_run(runner);
 	n_failed = srunner_ntests_failed(runner);

@@ -174,6 +174,41 @@ START_TEST(same_as_the_device)
 }
 END_TEST
 
+/* deny and allow in hostd.conf. */
+START_TEST(what_the_configuration_says)
+{
+	int strict = node_open("console-strict", O_RDWR | O_NOCTTY);
+	int open_to_more = node_open("console-open", O_RDWR | O_NOCTTY);
+	int plain = console_open(), mode;
+	struct unimapdesc map = { 0 };
+	struct vt_stat state;
+	char shift = 6;
+
+	ck_assert_int_eq(ioctl(strict, GIO_UNIMAP, &map), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	ck_assert_int_eq(ioctl(strict, VT_GETSTATE, &state), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	/* A small argument is no way around. */
+	ck_assert_int_eq(ioctl(strict, KDGKBMODE, NULL), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	ck_assert_int_eq(ioctl(plain, KDGKBMODE, NULL), -1);
+	ck_assert_int_eq(errno, EFAULT);
+	ck_assert_int_eq(ioctl(plain, KDGKBMODE, &mode), 0);
+	/* allow wins over deny, and has no table; the driver refuses the session. */
+	ck_assert_int_eq(ioctl(open_to_more, VT_GETSTATE, &state), 0);
+	ck_assert_int_eq(ioctl(plain, TIOCLINUX, &shift), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	ck_assert_int_eq(ioctl(open_to_more, TIOCLINUX, &shift), -1);
+	ck_assert_int_eq(errno, EPERM);
+	/* What allow does not name is as before. */
+	ck_assert_int_eq(ioctl(open_to_more, _IOWR('z', 1, state), &state), -1);
+	ck_assert_int_eq(errno, ENOTTY);
+	close(plain);
+	close(open_to_more);
+	close(strict);
+}
+END_TEST
+
 static bool has_font_map(void)
 {
 	struct unimapdesc map = { 0 };
@@ -203,6 +238,7 @@ TCase *case_nested(void)
 	tcase_add_test(tcase, pointers_that_lead_nowhere);
 	tcase_add_test(tcase, read_only_array);
 	tcase_add_test(tcase, what_a_session_may_not);
+	tcase_add_test(tcase, what_the_configuration_says);
 	if (nodes_are_files())
 		tcase_add_test(tcase, same_as_the_device);
 	else

@@ -3,7 +3,9 @@
  * mapping NODE [NATIVE]: mmap through a guest's node of a V4L2 capture device with
  * deterministic pictures (vivid), compared with the device itself where that is in
  * the same kernel. Environment: PARADICE_PLAIN (a node without mmap), PARADICE_PV
- * (set in a PV domain, where a mapping is in one piece and not inherited).
+ * (set in a PV domain, where a mapping is in one piece and not inherited), PARADICE_CYCLES
+ * (how often a program is killed that has mapped; 5), PARADICE_LIMIT (bytes that one may
+ * have mapped).
  */
 #include "config.h"
 
@@ -357,11 +359,12 @@ START_TEST(driver_sees_the_end)
 		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
 		.memory = V4L2_MEMORY_MMAP,
 	};
+	int n_cycles = getenv("PARADICE_CYCLES") ? atoi(getenv("PARADICE_CYCLES")) : 5;
 	struct camera camera;
 	int status;
 	pid_t pid;
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < n_cycles; i++) {
 		pid = fork();
 		if (pid == 0) {
 			camera_open(&camera, node);
@@ -410,6 +413,41 @@ START_TEST(beside_ioctls)
 }
 END_TEST
 
+/* Between domains there is a limit (64 MiB by default); what is let go of counts no
+ * more. */
+START_TEST(limit)
+{
+	uint8_t *memory[400];
+	struct camera camera;
+	int n = 0;
+
+	if (!getenv("PARADICE_LIMIT"))
+		return;
+	camera_open(&camera, node);
+	for (; n < 400; n++) {
+		memory[n] = mmap(NULL, camera.buffers[0].length, PROT_READ, MAP_SHARED, camera.fd,
+				 camera.buffers[0].m.offset);
+		if (memory[n] == MAP_FAILED)
+			break;
+	}
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_int_eq(n, atoi(getenv("PARADICE_LIMIT")) / (int)camera.buffers[0].length);
+	for (int i = 0; i < n; i++)
+		munmap(memory[i], camera.buffers[0].length);
+	/* The host hears of the end soon, but not at once. */
+	for (int i = 0; i < 200; i++) {
+		memory[0] = mmap(NULL, camera.buffers[0].length, PROT_READ, MAP_SHARED, camera.fd,
+				 camera.buffers[0].m.offset);
+		if (memory[0] != MAP_FAILED)
+			break;
+		usleep(50000);
+	}
+	ck_assert(memory[0] != MAP_FAILED);
+	munmap(memory[0], camera.buffers[0].length);
+	camera_close(&camera);
+}
+END_TEST
+
 /* A token that the program made up is an ioctl that the driver does not know. */
 START_TEST(made_up_token)
 {
@@ -437,7 +475,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	node = argv[1];
 	native = argc > 2 ? argv[2] : NULL;
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, getenv("PARADICE_CYCLES") ? 0 : 120);
 	tcase_add_test(tcase, same_picture_as_native);
 	tcase_add_test(tcase, coherent);
 	tcase_add_test(tcase, outlives_close);
@@ -449,6 +487,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, again_and_again);
 	tcase_add_test(tcase, driver_sees_the_end);
 	tcase_add_test(tcase, beside_ioctls);
+	tcase_add_test(tcase, limit);
 	tcase_add_test(tcase, made_up_token);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -41,15 +41,22 @@
 static void write_conf(const char *path, const char *prefix, const char *guest)
 {
 	static const struct {
-		const char *name, *path, *mode;
+		const char *name, *path, *mode, *more;
 	} others[] = {
-		{ "null", "/dev/null", "0666" },   { "zero", "/dev/zero", "0666" },
-		{ "full", "/dev/full", "0666" },   { "urandom", "/dev/urandom", "0666" },
-		{ "console", "/dev/tty1", "0666" }, { "hwrng", "/dev/hwrng", "0666" }, { "private", "/dev/zero", "0600" },
+		{ "null", "/dev/null", "0666", "" },
+		{ "zero", "/dev/zero", "0666", "" },
+		{ "full", "/dev/full", "0666", "" },
+		{ "urandom", "/dev/urandom", "0666", "" },
+		{ "hwrng", "/dev/hwrng", "0666", "" },
+		{ "private", "/dev/zero", "0600", "" },
+		{ "console", "/dev/tty1", "0666", "" },
+		{ "console-strict", "/dev/tty1", "0666", "deny = { GIO_UNIMAP, VT_GETSTATE, KDGKBMODE }" },
+		{ "console-open", "/dev/tty1", "0666", /* 0x541c is TIOCLINUX */
+		  "deny = { VT_GETSTATE } allow = { VT_GETSTATE, \"0x541c\" }" },
 		/* It has no driver for a process without a terminal: ENXIO. */
-		{ "nobody", "/dev/tty", "0666" },
+		{ "nobody", "/dev/tty", "0666", "" },
 		/* It is not there. */
-		{ "missing", "/dev/paradice-is-not-there", "0666" },
+		{ "missing", "/dev/paradice-is-not-there", "0666", "" },
 	};
 	FILE *file = fopen(path, "a");
 
@@ -60,9 +67,9 @@ static void write_conf(const char *path, const char *prefix, const char *guest)
 		/* Without root, hwrng is nobody's to open. */
 		if (strcmp(others[i].name, "missing") && access(others[i].path, R_OK) < 0)
 			continue;
-		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = %s guests = { \"%s\" } }\n",
+		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = %s guests = { \"%s\" } %s }\n",
 			prefix, others[i].name, others[i].path, prefix, others[i].name, others[i].mode,
-			guest);
+			guest, others[i].more);
 	}
 	if (fclose(file))
 		die(path);

@@ -3,7 +3,7 @@
 # tests/run_mapping.sh RIG BUILD: mmap, lseek and SIGIO through the guest's nodes, on
 # real drivers, in a rig of tools/vm: misuse of the module on both sides, tests/mapping
 # on vivid, then v4l2-ctl, aplay and arecord with their buffers mapped, each compared
-# with the same program on the device itself in the same boot, and the death of either
+# with the same program on the device itself in the same boot, DRM dumb buffers, and the death of either
 # daemon while a program has mapped. Prints "N passed, N failed, N skipped". Needs a build with
 # --enable-kmod.
 set -eu
@@ -16,7 +16,9 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 share=$work/share
 mkdir "$share"
-cp "$build/tests/mapping" "$build/tests/mapping_hold" "$build/tests/mmhelper_misuse" "$share"
+for program in dumb_buffer mapping mapping_hold mapping_speed mmhelper_misuse seek_sigio; do
+	cp "$build/tests/$program" "$share"
+done
 ldd "$share/mapping" | sed -n 's/.*libsubunit.* => \([^ ]*\).*/\1/p' | xargs -r -I{} cp {} "$share"
 
 # v4l2-ctl wants a node named video…; where both sides share one /dev, another one.
@@ -40,6 +42,16 @@ device "control" {
 	name = "${prefix}snd/*"
 	guests = { "guest" }
 }
+device "card" {
+	path = "/dev/dri/card*"
+	name = "${prefix}dri/*"
+	guests = { "guest" }
+}
+device "kmsg" {
+	path = "/dev/kmsg"
+	name = "paradice/kmsg"
+	guests = { "guest" }
+}
 device "input" {
 	path = "/dev/input/event*"
 	name = "${prefix}input/*"
@@ -50,7 +62,8 @@ EOF
 # Everything that moves in vivid's picture stands still.
 cat >"$share/host.sh" <<'EOF'
 export LD_LIBRARY_PATH=/share
-modprobe vivid n_devs=1 && modprobe snd-aloop || exit 1
+modprobe vivid n_devs=1 && modprobe snd-aloop && modprobe virtio-gpu || exit 1
+modprobe -q fuse
 module=/lib/modules/$(uname -r)/updates/mmhelper.ko
 [ -e /sys/module/mmhelper ] || insmod $module || exit 1
 if [ "$PARADICE_RIG" = loopback ]; then
@@ -180,11 +193,13 @@ done
 import struct
 open("/tmp/sound.raw", "wb").write(b"".join(
     struct.pack("<hh", (i * 37) & 0x7fff, -((i * 53) & 0x7fff)) for i in range(96000)))'
-# What aplay plays into one end of the loop comes out of the other.
+# What aplay plays into one end of the loop comes out of the other. The buffers hold
+# all of it, so that a busy machine makes no gaps.
 rm -f /tmp/recorded.raw
-timeout 60 arecord -q -M -D hw:Loopback,1,0 -t raw -f S16_LE -c 2 -r 48000 -d 4 /tmp/recorded.raw >/tmp/arecord.log 2>&1 &
-sleep 1
-timeout 60 aplay -q -M -D hw:Loopback,0,0 -t raw -f S16_LE -c 2 -r 48000 /tmp/sound.raw >/tmp/aplay.log 2>&1 || cat /tmp/aplay.log
+form="-q -M -t raw -f S16_LE -c 2 -r 48000"
+timeout 90 arecord $form -D hw:Loopback,1,0 --buffer-size=240000 -d 8 /tmp/recorded.raw >/tmp/arecord.log 2>&1 &
+sleep 3
+timeout 60 aplay $form -D hw:Loopback,0,0 --buffer-size=96000 /tmp/sound.raw >/tmp/aplay.log 2>&1 || cat /tmp/aplay.log
 wait
 cat /tmp/arecord.log
 python3 -c '
@@ -202,6 +217,7 @@ if [ "$PARADICE_RIG" = loopback ]; then
 	dev=/dev/paradice native=/dev/video0
 fi
 [ "$PARADICE_RIG" != xen-pv ] || export PARADICE_PV=1
+[ "$PARADICE_RIG" = loopback ] || export PARADICE_LIMIT=67108864
 PARADICE_PLAIN=$(ls $dev/input/event* | head -n 1)
 export PARADICE_PLAIN
 /share/mapping /dev/$CAMERA $native
@@ -211,7 +227,13 @@ if [ "$PARADICE_RIG" = loopback ]; then
 else
 	sh /share/programs.sh $CAMERA
 fi
+keyboard=$(grep -l Keyboard /sys/class/input/event*/device/name | sed -n '1s,.*/\(event[0-9]*\)/.*,\1,p')
+[ "$keyboard" ] || keyboard=event1
+/share/dumb_buffer $dev/dri/card0 || status=1
+/share/seek_sigio $dev/input/$keyboard /dev/paradice/kmsg || status=1
 /share/mmhelper_misuse || status=1
+modprobe -q xen-gntalloc limit=65536
+PARADICE_SELF=$(xenstore-read domid 2>/dev/null || true) /share/mapping_speed /dev/$CAMERA $native || status=1
 sh /share/death.sh || status=1
 exit $status
 EOF

@@ -53,8 +53,9 @@ uint64_t rig_good_handle(void);
 /* The evil guest's connection ends, and hostd says why. */
 void rig_expect_violation(struct raw *raw, const char *text);
 
-/* The cases of test_session_misuse.c and test_session_pressure.c. */
+/* The cases of test_session_misuse.c, _nested.c and _pressure.c. */
 TCase *case_misuse(void);
+TCase *case_nested(void);
 TCase *case_pressure(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -590,6 +591,44 @@ END_TEST
 
 /* ---- bulk, poll-us, spinning ---- */
 
+/* Descriptors are taken by their tags, in any order, and those that nobody takes are
+ * closed (the fixtures' check for leaks sees to that). */
+START_TEST(hands_descriptors_over)
+{
+	struct transport *server = host->transport, *client = guest->transport;
+	int files[3], fd;
+	struct stat sent, got;
+
+	ck_assert_int_eq(client->ops->take(client, 1), -EAGAIN);
+	for (int i = 0; i < 3; i++) {
+		files[i] = memfd_create("handed", MFD_CLOEXEC);
+		ck_assert_int_eq(server->ops->pass(server, 10 + i, files[i]), 0);
+	}
+	ck_assert(channel_alive(guest));
+	fd = client->ops->take(client, 11);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &got), 0);
+	ck_assert_int_eq(fstat(files[1], &sent), 0);
+	ck_assert_uint_eq(got.st_ino, sent.st_ino);
+	close(fd);
+	ck_assert_int_eq(client->ops->take(client, 11), -EAGAIN);
+	fd = client->ops->take(client, 10);
+	ck_assert_int_eq(fstat(fd, &got), 0);
+	ck_assert_int_eq(fstat(files[0], &sent), 0);
+	ck_assert_uint_eq(got.st_ino, sent.st_ino);
+	close(fd);
+	for (int i = 0; i < 3; i++)
+		close(files[i]);
+	/* What is no descriptor, and a tag that is too short. */
+	ck_assert_int_eq(send(server->life_fd, "12345678", 8, 0), 8);
+	ck_assert_int_eq(client->ops->take(client, 99), -EPROTO);
+	/* A client that talks is no client of ours. */
+	ck_assert(channel_alive(host));
+	ck_assert_int_eq(send(client->life_fd, "x", 1, 0), 1);
+	ck_assert(!channel_alive(host));
+}
+END_TEST
+
 START_TEST(bounds_bulk_slots)
 {
 	const struct transport *t = guest->transport;
@@ -907,6 +946,7 @@ static TCase *messages_case(void)
 	tcase_add_test(tcase, rings_for_room);
 	tcase_add_test(tcase, loses_no_wake_up);
 	tcase_add_loop_test(tcase, tells_the_end, 0, 2);
+	tcase_add_test(tcase, hands_descriptors_over);
 	tcase_add_test(tcase, bounds_bulk_slots);
 	tcase_add_test(tcase, has_no_bulk_without_slots);
 	tcase_add_test(tcase, spins_as_told);

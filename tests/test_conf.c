@@ -80,6 +80,48 @@ START_TEST(accepts_all_options)
 }
 END_TEST
 
+START_TEST(ioctls_by_name_and_number)
+{
+	struct conf *conf = load("device \"video\" { path = /dev/video0 guests = {\"*\"}\n"
+				 "  deny = { VIDIOC_S_FMT, \"0x40045612\", EVIOCGNAME }\n"
+				 "  allow = { 21532 }\n"
+				 "}\n"
+				 "device \"other\" { path = /dev/video1 guests = {\"*\"} }\n");
+	const struct control_rules *rules = &conf->devices[0].rules;
+
+	ck_assert_uint_eq(rules->n_deny, 3);
+	ck_assert_uint_eq(rules->n_allow, 1);
+	ck_assert_uint_eq(rules->rules[0].command, 0xc0d05605);
+	ck_assert_uint_eq(rules->rules[0].mask, UINT32_MAX);
+	ck_assert_uint_eq(rules->rules[1].command, 0x40045612);
+	ck_assert_uint_eq(rules->rules[2].command, 0x80004506);
+	ck_assert_uint_eq(rules->rules[2].mask, 0xc000ffff);
+	ck_assert_uint_eq(rules->rules[3].command, 21532);
+	ck_assert_uint_eq(conf->devices[1].rules.n_deny + conf->devices[1].rules.n_allow, 0);
+	conf_free(conf);
+}
+END_TEST
+
+/* As many as a message to the session holds. */
+START_TEST(ioctls_up_to_a_bound)
+{
+	struct conf *conf = NULL;
+	char text[4096];
+
+	for (unsigned int more = 0; more < 2; more++) {
+		int n = snprintf(text, sizeof(text), "device \"d\" { path = /dev/null guests = {\"*\"} deny = { 1");
+
+		for (unsigned int i = 1; i < CONTROL_RULES_MAX - 5; i++)
+			n += snprintf(text + n, sizeof(text) - n, ", %u", i);
+		n += snprintf(text + n, sizeof(text) - n, " } allow = { 1, 2, 3, 4, 5%s } }\n", more ? ", 6" : "");
+		ck_assert_int_eq(load_bytes(text, n, &conf), more ? -EINVAL : 0);
+		if (!more)
+			conf_free(conf);
+	}
+	ck_assert_ptr_nonnull(strstr(fault.text, "allow: deny and allow have more than 32 ioctls"));
+}
+END_TEST
+
 START_TEST(defaults)
 {
 	struct conf *conf = load("");
@@ -102,6 +144,10 @@ static const struct {
 	const char *expect; /* after the file's name */
 } refusals[] = {
 	{ "# c\n# d\nfoo = 1\n", ":3: no such option 'foo', see hostd.conf(5)" },
+	{ DEVICE("path = /dev/null" ALL " deny = { VIDIOC_NOTHING }"),
+	  ":4: device \"d\": deny: \"VIDIOC_NOTHING\" is in no layout table, write its number like" },
+	{ DEVICE("path = /dev/null" ALL " allow = { \"0x123456789\" }"), "allow: \"0x123456789\" is no number of an ioctl" },
+	{ DEVICE("path = /dev/null" ALL " allow = { 12x }"), "allow: \"12x\" is no number of an ioctl" },
 	{ "poll-us = 2000\n", ":1: poll-us: \"2000\" is no time, write auto" },
 	{ "\nlog-level = loud\n", ":2: log-level: \"loud\" is no level, write" },
 	{ "log-level = info\nlog-level = info\n", ":2: log-level: set a second time" },
@@ -121,6 +167,7 @@ static const struct {
 	{ "guest \"a b\" { xen = x }\n", "guest \"a b\": this is no name for a guest" },
 	{ "guest \"*\" { xen = x }\n", "guest \"*\": this is no name for a guest" },
 	{ "guest \"a\" {\n xen = x\n max-handles = 0\n}", ":3: guest \"a\": max-handles: 0 is out" },
+	{ "guest \"a\" {\n xen = x\n max-mapped = 5000\n}", ":3: guest \"a\": max-mapped: 5000 is out" },
 	{ "guest \"a\" { xen = x max-handles = y }", "guest \"a\": invalid integer value" },
 	{ "guest \"a\" { xen = x\n wen = y }", ":2: guest \"a\": no such option 'wen'" },
 	{ "guest \"a\" { xen = x }\nguest \"a\" { xen = y }\n",
@@ -258,6 +305,8 @@ int main(void)
 	int n_failed;
 
 	tcase_add_test(tcase, accepts_all_options);
+	tcase_add_test(tcase, ioctls_by_name_and_number);
+	tcase_add_test(tcase, ioctls_up_to_a_bound);
 	tcase_add_test(tcase, defaults);
 	tcase_add_loop_test(tcase, refuses, 0, sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(tcase, refuses_what_is_no_text);

@@ -286,7 +286,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("session_hostile");
-	TCase *tcase = tcase_create("malformed"), *others[] = { case_misuse(), case_pressure() };
+	TCase *tcase = tcase_create("malformed"), *others[] = { case_misuse(), case_nested(), case_pressure() };
 	SRunner *runner;
 	int n_failed, n_run;
 
@@ -309,7 +309,7 @@ int main(void)
 	tcase_add_test(tcase, dies_in_a_message);
 	tcase_add_test(tcase, flood_of_bytes);
 	suite_add_tcase(suite, tcase);
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		tcase_add_unchecked_fixture(others[i], rig_setup, rig_teardown);
 		tcase_add_checked_fixture(others[i], rig_before, rig_after);
 		suite_add_tcase(suite, others[i]);

@@ -120,11 +120,57 @@ END_TEST
 
 /* ---- handles and devices ---- */
 
+static int64_t map(struct raw *raw, uint64_t tag, uint64_t handle, uint64_t offset, uint64_t length)
+{
+	struct proto_mmap body = {
+		.handle = handle,
+		.offset = offset,
+		.length = length,
+		.flags = PROTO_MMAP_READ | PROTO_MMAP_SHARED,
+	};
+
+	raw_send(raw, PROTO_MMAP, tag, &body, sizeof(body), NULL, 0);
+	return ((const struct proto_mmap_answer *)raw_expect(raw, PROTO_MMAP_ANSWER))->result;
+}
+
+/* What the driver does not let itself be mapped is handed to nobody; and nobody takes
+ * what is handed over here, so that the socket is full at some time. */
+START_TEST(mappings)
+{
+	static const uint64_t ids[] = { 0, 1, UINT64_MAX };
+	static struct raw evil;
+	int64_t tty, zero, r = 0;
+
+	rig_evil(&evil);
+	tty = rig_open(&evil, "tty", O_RDWR);
+	zero = rig_open(&evil, "zero", O_RDWR);
+	ck_assert_int_eq(map(&evil, 21, tty, 0, 4096), -ENODEV);
+	ck_assert_int_eq(map(&evil, 22, zero, 0, 0), -EINVAL);
+	ck_assert_int_eq(map(&evil, 23, zero, 5, 4096), -EINVAL);
+	ck_assert_int_lt(map(&evil, 24, zero, 0, UINT64_MAX), 0);
+	ck_assert_int_lt(map(&evil, 25, zero, UINT64_MAX - 4095, 4096), 0);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct proto_munmap body = { .mapping = ids[i] };
+
+		raw_send(&evil, PROTO_MUNMAP, 30 + i, &body, sizeof(body), NULL, 0);
+		ck_assert_int_eq(((const struct proto_munmap_answer *)raw_expect(&evil, PROTO_MUNMAP_ANSWER))->result,
+				 -EINVAL);
+	}
+	for (int i = 0; i < 3000 && r == 0; i++)
+		r = map(&evil, 100 + i, zero, 0, 4096);
+	ck_assert_msg(r < 0, "3000 descriptors went into a socket that nobody reads");
+	ck_assert_int_eq(rig_read(&evil, zero, 8), 8);
+	raw_fini(&evil);
+}
+END_TEST
+
 START_TEST(handle_of_another_guest)
 {
 	struct proto_write write = { .handle = rig_good_handle(), .bulk = PROTO_BULK_NONE };
 	struct proto_ioctl ioctl = { .handle = rig_good_handle(), .command = TIOCEXCL };
 	struct proto_poll poll = { .handle = rig_good_handle(), .events = POLLIN };
+	struct proto_lseek lseek = { .handle = rig_good_handle() };
+	struct proto_fasync fasync = { .handle = rig_good_handle(), .on = 1 };
 	static struct raw evil;
 
 	rig_evil(&evil);
@@ -137,6 +183,13 @@ START_TEST(handle_of_another_guest)
 			 -EBADF);
 	raw_send(&evil, PROTO_POLL, 1003, &poll, sizeof(poll), NULL, 0);
 	ck_assert_int_eq(((const struct proto_poll_answer *)raw_expect(&evil, PROTO_POLL_ANSWER))->result,
+			 -EBADF);
+	ck_assert_int_eq(map(&evil, 1004, rig_good_handle(), 0, 4096), -EBADF);
+	raw_send(&evil, PROTO_LSEEK, 1005, &lseek, sizeof(lseek), NULL, 0);
+	ck_assert_int_eq(((const struct proto_lseek_answer *)raw_expect(&evil, PROTO_LSEEK_ANSWER))->result,
+			 -EBADF);
+	raw_send(&evil, PROTO_FASYNC, 1006, &fasync, sizeof(fasync), NULL, 0);
+	ck_assert_int_eq(((const struct proto_fasync_answer *)raw_expect(&evil, PROTO_FASYNC_ANSWER))->result,
 			 -EBADF);
 	ck_assert_int_eq(rig_release(&evil, rig_good_handle()), -EBADF);
 	daemon_log_expect(&rig_hostd, rig_evil_name(), "READ: handle");
@@ -249,6 +302,7 @@ TCase *case_misuse(void)
 	tcase_add_test(tcase, interrupt_of_nothing);
 	tcase_add_test(tcase, interrupt_ends_a_read);
 	tcase_add_test(tcase, handle_of_another_guest);
+	tcase_add_test(tcase, mappings);
 	tcase_add_test(tcase, made_up_handles);
 	tcase_add_test(tcase, made_up_devices);
 	tcase_add_test(tcase, flags_of_no_device_open);

@@ -63,13 +63,9 @@ static int declared_gather(struct call *call, const struct layout_need *need, ui
  * structure says. `r` is what gathering it gave. */
 static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
 {
-	uint32_t there = call->ranges ? call->ranges[0].length : call->range.length;
-
-	if (need->row->type && (r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT))
-		return true;
-	if (r)
-		return false;
-	return !layout_need_flat(need, bytes, there);
+	if (need->row->type)
+		return r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT;
+	return r == 0 && !layout_need_flat(need, bytes, call->range.length);
 }
 
 /* How the command is served: whether its driver gets the program's own pointers. */
@@ -77,11 +73,11 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 {
 	uint32_t flags = call->file->node->add.flags;
 
-	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
-		return false;
 	/* A 32-bit program's structures are known to the kernel's compat entry only. */
 	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
 		return true;
+	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+		return false;
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN)
 		return false;
 	/* A mirror has none of the program's descriptors. */
@@ -123,8 +119,6 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 	/* A command without a row goes without its memory: the host refuses it and
 	 * says so, in one place for all guests. */
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
-		return 0;
-	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
 		return 0;
 	r = declared_gather(call, need, image, datap, sizep);
 	if (is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {

@@ -278,7 +278,8 @@ static int grants_open(uint32_t domid, const uint8_t *refs, uint32_t n, __u64 *o
 		memcpy(&map->refs[i].ref, refs + i * sizeof(uint32_t), sizeof(uint32_t));
 	}
 	fd = open(GNTDEV_PATH, O_RDWR | O_CLOEXEC);
-	r = fd < 0 ? -errno : 0;
+	/* ENOENT means another thing here. */
+	r = fd >= 0 ? 0 : errno == ENOENT ? -ENODEV : -errno;
 	if (r == 0 && ioctl(fd, IOCTL_GNTDEV_MAP_GRANT_REF, map) < 0) {
 		r = -errno;
 		close(fd);
@@ -388,7 +389,9 @@ int mapping_mmap_done(struct guest *guest, struct call *call, const struct proto
 	/* ENOENT: the program was killed meanwhile. */
 	if (result < 0 && result != -ENOENT && answer->result == 0 && log_limit_pass(&guest->limit, "guestd"))
 		log_warning("node \"%s\": mmap: cannot back it: %s%s", call->file->node->name,
-			    strerror(-result), guest->config->host == HOST_XEN ? " (modprobe xen-gntdev)" : "");
+			    strerror(-result),
+			    result == -ENODEV ? " (" GNTDEV_PATH ": modprobe xen-gntdev)" :
+			    result == -EOPNOTSUPP ? " (its cache attribute cannot cross to a PV guest)" : "");
 	request_end(call, result);
 	return 0;
 }

@@ -26,7 +26,9 @@ void announce_fini(struct announce *announce)
 static bool same(const struct announce_device *told, const struct policy_node *node)
 {
 	return told->rdev == node->rdev && told->inode == node->inode &&
-	       told->mode == node->device->mode && told->flags == node->flags && strcmp(told->path, node->path) == 0 &&
+	       told->mode == node->device->mode && told->flags == node->flags &&
+	       memcmp(&told->rules, &node->rules, sizeof(node->rules)) == 0 &&
+	       strcmp(told->path, node->path) == 0 &&
 	       strcmp(told->name, node->name) == 0;
 }
 
@@ -91,6 +93,7 @@ static int send_device(const struct announce_device *told, const struct policy_n
 		.kind = CONTROL_DEVICE_ADD,
 		.id = told->id,
 		.flags = node->flags,
+		.rules = node->rules,
 		.class = node->class,
 		.major = major(node->rdev),
 		.minor = minor(node->rdev),
@@ -111,6 +114,7 @@ static int add_device(struct announce *announce, struct broker *broker,
 		.inode = node->inode,
 		.mode = node->device->mode,
 		.flags = node->flags,
+		.rules = node->rules,
 	};
 	struct announce_device *devices;
 	int r;

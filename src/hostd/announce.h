@@ -25,6 +25,7 @@ struct announce_device {
 	ino_t inode;
 	uint32_t mode;
 	uint32_t flags; /* PROTO_DEVICE_… */
+	struct control_rules rules;
 };
 
 struct announce {

@@ -171,6 +171,9 @@ static int read_guest(cfg_t *cfg, struct conf_guest *guest)
 	r = read_number(cfg, "max-handles", CONF_MAX_HANDLES_MAX, &guest->max_handles);
 	if (r < 0)
 		return r;
+	r = read_number(cfg, "max-mapped", CONF_MAX_MAPPED_MAX, &guest->max_mapped);
+	if (r < 0)
+		return r;
 	r = read_number(cfg, "max-call-memory", CONF_MAX_CALL_MEMORY_MAX, &guest->max_call_memory);
 	if (r < 0)
 		return r;
@@ -202,6 +205,31 @@ static int read_device_guests(cfg_t *cfg, struct conf_device *device)
 	return r;
 }
 
+/* Both lists go into one array, deny first. */
+static int read_device_rules(cfg_t *cfg, struct conf_device *device)
+{
+	static const char *const keys[] = { "deny", "allow" };
+	struct control_rules *rules = &device->rules;
+	char reason[CONF_REASON_MAX];
+	size_t n = 0;
+
+	for (size_t list = 0; list < 2; list++) {
+		size_t size = cfg_size(cfg, keys[list]);
+
+		for (size_t i = 0; i < size; i++) {
+			if (n == CONTROL_RULES_MAX) {
+				snprintf(reason, sizeof(reason), "deny and allow have more than %u ioctls",
+					 CONTROL_RULES_MAX);
+				return refuse_option(cfg, cfg_getopt(cfg, keys[list]), reason);
+			}
+			if (conf_check_ioctl(cfg_getnstr(cfg, keys[list], i), &rules->rules[n++], reason) < 0)
+				return refuse_option(cfg, cfg_getopt(cfg, keys[list]), reason);
+		}
+		*(list == 0 ? &rules->n_deny : &rules->n_allow) = size;
+	}
+	return 0;
+}
+
 static int read_device(cfg_t *cfg, struct conf_device *device)
 {
 	const char *path = cfg_getstr(cfg, "path"), *mode = cfg_getstr(cfg, "mode");
@@ -221,6 +249,8 @@ static int read_device(cfg_t *cfg, struct conf_device *device)
 	if (copy_string(&device->title, cfg->title) < 0 || copy_string(&device->path, path) < 0 ||
 	    copy_string(&device->name, cfg_getstr(cfg, "name")) < 0)
 		return -ENOMEM;
+	if (read_device_rules(cfg, device) < 0)
+		return -EINVAL;
 	return read_device_guests(cfg, device);
 }
 
@@ -263,7 +293,8 @@ static int read_all(cfg_t *cfg, char *text, struct conf *conf)
 	static const char *const options[] = {
 		"poll-us",     "log-level",   "session-uids", "guest|xen",   "guest|socket",
 		"guest|max-handles", "device|path", "device|name", "device|mode", "device|guests",
-		"device|ioctls", "guest|max-call-memory", "page-timeout-ms",
+		"device|ioctls", "device|deny", "device|allow", "guest|max-call-memory", "guest|max-mapped",
+		"page-timeout-ms",
 	};
 	int r;
 
@@ -285,6 +316,7 @@ static int parse(char *text, struct conf *conf)
 	cfg_opt_t guest[] = {
 		CFG_STR("xen", NULL, CFGF_NODEFAULT),
 		CFG_STR("socket", NULL, CFGF_NODEFAULT),
+		CFG_INT("max-mapped", CONF_MAX_MAPPED_DEFAULT, CFGF_NONE),
 		CFG_INT("max-handles", CONF_MAX_HANDLES_DEFAULT, CFGF_NONE),
 		CFG_INT("max-call-memory", CONF_MAX_CALL_MEMORY_DEFAULT, CFGF_NONE),
 		CFG_END(),
@@ -294,6 +326,8 @@ static int parse(char *text, struct conf *conf)
 		CFG_STR("name", NULL, CFGF_NODEFAULT),
 		CFG_STR("mode", NULL, CFGF_NODEFAULT),
 		CFG_STR("ioctls", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("deny", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("allow", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("guests", NULL, CFGF_NODEFAULT),
 		CFG_END(),
 	};

@@ -20,6 +20,8 @@
 #define CONF_UIDS_DEFAULT "61000-61127"
 #define CONF_MAX_HANDLES_DEFAULT 256
 #define CONF_MAX_HANDLES_MAX 65536
+#define CONF_MAX_MAPPED_DEFAULT 64
+#define CONF_MAX_MAPPED_MAX 4096
 #define CONF_MODE_DEFAULT 0600
 #define CONF_MAX_CALL_MEMORY_DEFAULT 64
 #define CONF_MAX_CALL_MEMORY_MAX 65536
@@ -31,6 +33,7 @@ struct conf_guest {
 	char *name;
 	enum control_transport transport;
 	char *address; /* CONTROL_UNIX: path of the socket; CONTROL_VCHAN: name, domid or UUID */
+	uint32_t max_mapped; /* MiB */
 	uint32_t max_handles;
 	uint32_t max_call_memory; /* MiB */
 };
@@ -48,6 +51,7 @@ struct conf_device {
 	char *path; /* absolute; a glob(7) pattern if is_glob */
 	char *name; /* below the guest's /dev, may hold one '*'; NULL: the path below /dev */
 	enum conf_ioctls ioctls;
+	struct control_rules rules; /* deny and allow; only_allowed is left to policy.h */
 	bool is_glob;
 	bool all_guests;
 	uint32_t mode;

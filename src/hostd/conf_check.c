@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "hostd/conf_check.h"
+#include "proto/layout.h"
 
 #define UID_NOBODY 65534
 #define UID_16BIT_NONE 65535
@@ -93,6 +94,25 @@ int conf_check_ioctls(const char *value, enum conf_ioctls *ioctlsp, char *reason
 		}
 	}
 	return refuse(reason, "\"%s\" is no policy, write declared, any or on-demand", value);
+}
+
+int conf_check_ioctl(const char *value, struct control_rule *rule, char *reason)
+{
+	char *end;
+
+	if (value[0] >= '0' && value[0] <= '9') {
+		unsigned long long number;
+
+		errno = 0;
+		number = strtoull(value, &end, 0);
+		if (errno || *end || number > UINT32_MAX)
+			return refuse(reason, "\"%s\" is no number of an ioctl, write it like 0xc0205647", value);
+		*rule = (struct control_rule){ .command = number, .mask = UINT32_MAX };
+		return 0;
+	}
+	if (layout_find_name(value, &rule->command, &rule->mask) < 0)
+		return refuse(reason, "\"%s\" is in no layout table, write its number like 0xc0205647", value);
+	return 0;
 }
 
 bool conf_check_is_glob(const char *path)

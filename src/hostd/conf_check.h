@@ -30,6 +30,10 @@ int conf_check_mode(const char *value, uint32_t *modep, char *reason);
  * reason. */
 int conf_check_ioctls(const char *value, enum conf_ioctls *ioctlsp, char *reason);
 
+/* Parses an ioctl: its name in the layout tables, or its number. 0, or -EINVAL with
+ * the reason. */
+int conf_check_ioctl(const char *value, struct control_rule *rule, char *reason);
+
 /* True for a string with glob(7) characters. */
 bool conf_check_is_glob(const char *path);
 

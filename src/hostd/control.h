@@ -34,6 +34,22 @@ enum control_transport {
 	CONTROL_VCHAN, /* domid says which domain */
 };
 
+/* An ioctl that a device's section names: the commands that are equal to `command` in
+ * the bits of `mask`. */
+struct control_rule {
+	uint32_t command;
+	uint32_t mask;
+};
+
+#define CONTROL_RULES_MAX 32u /* deny and allow of one device together: opens must fit the socket */
+
+struct control_rules {
+	uint16_t n_deny; /* the first of rules[] */
+	uint16_t n_allow; /* those behind them */
+	uint32_t only_allowed; /* nothing but those of allow runs on demand */
+	struct control_rule rules[CONTROL_RULES_MAX];
+};
+
 struct control_message {
 	uint32_t kind; /* enum control_kind */
 	uint32_t id; /* device number: 1…, never used again in one session */
@@ -45,12 +61,14 @@ struct control_message {
 	uint32_t domid;
 	int32_t poll_us;
 	uint32_t uid; /* user and group to become; 0 = stay (not root anyway) */
+	uint32_t max_mapped; /* quota, MiB */
 	uint32_t max_handles; /* quota */
 	uint32_t log_level;
 	uint32_t max_call_pages; /* quota of memory for calls on demand */
 	uint32_t page_timeout_ms;
 	/* CONTROL_DEVICE_ADD */
 	uint32_t class, major, minor, mode;
+	struct control_rules rules;
 	char name[PROTO_NAME_MAX + 1]; /* the guest's name for the device; or START: the guest's own name */
 };
 

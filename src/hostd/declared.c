@@ -113,13 +113,6 @@ int declared_walk(struct declared *declared, const struct layout_need *need,
 	return r == 0 && declared->walk.n_segments != n ? -EINVAL : r;
 }
 
-const void *declared_structure(const struct declared *declared)
-{
-	const struct walk_segment *root = &declared->walk.segments[0];
-
-	return declared->walk.n_segments && root->present == root->length ? root->memory : NULL;
-}
-
 void *declared_argument(struct declared *declared)
 {
 	const struct walk_segment *root = &declared->walk.segments[0];

@@ -29,9 +29,6 @@ int declared_walk(struct declared *declared, const struct layout_need *need,
 		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,
 		  const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
 
-/* The structure at the argument, `need` bytes, or NULL when it is not all there. */
-const void *declared_structure(const struct declared *declared);
-
 /* Puts the addresses in. What to give the driver as its argument: an address that
  * faults if the caller has no memory there. */
 void *declared_argument(struct declared *declared);

@@ -173,6 +173,7 @@ static int send_start(struct guest *guest, int connection)
 		.domid = guest->domid,
 		.poll_us = supervisor->conf->poll_us,
 		.uid = guest->session.uid,
+		.max_mapped = guest->max_mapped,
 		.max_handles = guest->max_handles,
 		.log_level = log_level_get(),
 		.max_call_pages = guest->max_call_memory * (1048576 / PROTO_PAGE),

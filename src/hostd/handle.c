@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hostd/handle.h"
+#include "hostd/rules.h"
 
 #define INDEX_BITS 16
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
@@ -76,6 +77,8 @@ int handle_remove(struct handle_table *table, struct handle *handle)
 	int fd = handle->fd;
 
 	handle->id = 0;
+	rules_put(handle->rules);
+	handle->rules = NULL;
 	table->n_used--;
 	return fd;
 }

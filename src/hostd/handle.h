@@ -14,12 +14,15 @@
 
 #include "proto/layout.h"
 
+struct rules;
+
 struct handle {
 	uint64_t id; /* 0: this place is free */
 	int fd;
 	uint32_t device;
 	uint32_t class; /* PROTO_CLASS_… of the device */
 	uint32_t device_flags; /* PROTO_DEVICE_… of it */
+	struct rules *rules; /* its deny and allow, or NULL */
 	uint32_t n_users; /* operations under way */
 	bool released; /* the guest has let go; no new operation finds it */
 	bool nonblock; /* O_NONBLOCK of the host's open file */

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
+#include "hostd/rules.h"
 #include "hostd/session.h"
 #include "proto/layout.h"
 
@@ -44,23 +46,29 @@ static void flat_answer(struct session *session, struct operation *operation, st
 void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t command,
 		  enum ioctl_refusal why)
 {
+	/* %08x is the command. */
 	static const char *const reasons[] = {
-		[IOCTL_UNDECLARED] = "is not in the layout table (ioctls = \"any\" in its device section of hostd.conf allows it)",
-		[IOCTL_VARIANT] = "is not declared for what its structure says (ioctls = \"any\" in its device section of hostd.conf allows it)",
-		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which on demand cannot be carried",
+		[IOCTL_UNDECLARED] = "is not in the layout table: ENOTTY (allow = { 0x%08x }, or ioctls = "
+				     "\"any\", in its device section of hostd.conf lets it run on demand)",
+		[IOCTL_VARIANT] = "is not declared for what its structure says: ENOTTY (allow = { 0x%08x }, "
+				  "or ioctls = \"any\", in its device section of hostd.conf lets it run on demand)",
+		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which on demand cannot be carried: ENOTTY",
+		[IOCTL_DENIED] = "is denied: ENOTTY (deny in its device section of hostd.conf names 0x%08x)",
 	};
 	const struct device *device = session_device(session, handle->device);
 	struct layout_need need;
+	char text[200];
 
 	/* isatty(3) asks every file; what is no terminal has nothing to allow. */
 	if (_IOC_TYPE(command) == 'T' && handle->class != PROTO_CLASS_TTY && why == IOCTL_UNDECLARED)
 		return;
-	if (log_limit_pass(&session->limit, session->guest))
-		log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x%s%s %s: ENOTTY", session->guest,
-			    device ? device->name : "?", command,
-			    why == IOCTL_UNDECLARED ? "" : " ",
-			    why == IOCTL_UNDECLARED || layout_find(command, &need) < 0 ? "" : need.name,
-			    reasons[why]);
+	if (!log_limit_pass(&session->limit, session->guest))
+		return;
+	snprintf(text, sizeof(text), reasons[why], command);
+	if (layout_find(command, &need) < 0 || !layout_need_class(&need, handle->class))
+		need.name = "";
+	log_warning("guest \"%s\": device \"%s\": ioctl 0x%08x%s%s %s", session->guest,
+		    device ? device->name : "?", command, need.name[0] ? " " : "", need.name, text);
 }
 
 /* Checks an ioctl against the table and makes the driver's private image of the
@@ -137,16 +145,44 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 	       layout_need_class(need, handle->class) && need->row->type;
 }
 
-static enum ioctl_refusal ioctl_on_demand_refusal(const struct proto_ioctl *request,
-						  const struct handle *handle)
+/* The row that declares a command which comes on demand, or NULL. */
+static const struct layout *on_demand_row(const struct proto_ioctl *request, const struct handle *handle)
 {
 	struct layout_need need;
 
-	if (!(handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
+	if (request->flags & PROTO_IOCTL_COMPAT)
+		return layout_find_compat(request->command, handle->class);
+	if (layout_find(request->command, &need) < 0 || !layout_need_class(&need, handle->class))
+		return NULL;
+	return need.row;
+}
+
+/* True if the device's section lets the command run on demand. */
+static bool on_demand_allowed(const struct proto_ioctl *request, const struct handle *handle, bool declared)
+{
+	bool compat = request->flags & PROTO_IOCTL_COMPAT;
+
+	/* A 32-bit program has no other way to what is declared. */
+	if (compat && declared)
+		return true;
+	return (handle->device_flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)) &&
+	       rules_on_demand(handle->rules, request->command, handle->class, compat);
+}
+
+/* What the device's section says of the command, and of running it on demand. */
+static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const struct handle *handle)
+{
+	const struct layout *row;
+
+	if (rules_deny(handle->rules, request->command, handle->class, request->flags & PROTO_IOCTL_COMPAT))
+		return IOCTL_DENIED;
+	if (!(request->flags & PROTO_IOCTL_ON_DEMAND))
+		return IOCTL_SERVED;
+	row = on_demand_row(request, handle);
+	if (!on_demand_allowed(request, handle, row))
 		return IOCTL_UNDECLARED;
 	/* It would act on the descriptors of a mirror. */
-	if (layout_find(request->command, &need) == 0 && layout_need_class(&need, handle->class) &&
-	    (need.row->flags & LAYOUT_ROW_DESCRIPTOR))
+	if (row && (row->flags & LAYOUT_ROW_DESCRIPTOR))
 		return IOCTL_DESCRIPTOR;
 	return IOCTL_SERVED;
 }
@@ -168,14 +204,14 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	}
 	if (request->flags & PROTO_IOCTL_FLAGS)
 		handle_follow_flags(handle, request->flags & PROTO_IOCTL_NONBLOCK ? O_NONBLOCK : 0);
-	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command)) {
-		refusal = ioctl_on_demand_refusal(request, handle);
-		if (refusal == IOCTL_SERVED)
-			return ioctl_on_demand(session, message, operation, handle);
+	refusal = ioctl_refusal(request, handle);
+	if (refusal != IOCTL_SERVED) {
 		ioctl_refuse(session, handle, request->command, refusal);
 		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
+	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command))
+		return ioctl_on_demand(session, message, operation, handle);
 	if (ioctl_nested(request, handle, &need))
 		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);

@@ -17,7 +17,6 @@ static int prepare(struct session *session, struct declared *declared,
 {
 	const struct proto_ioctl *request = message->body;
 	const struct proto_range *ranges;
-	const void *structure;
 	const uint8_t *bytes, *descriptors;
 	uint32_t n, n_descriptors;
 	int r;
@@ -30,16 +29,7 @@ static int prepare(struct session *session, struct declared *declared,
 		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
 		return -ENOTTY;
 	}
-	if (r < 0 || !need->flat_if)
-		return r;
-	structure = declared_structure(declared);
-	if (!structure)
-		return -EFAULT;
-	if (!need->flat_if(structure)) {
-		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
-		return -ENOTTY;
-	}
-	return 0;
+	return r;
 }
 
 bool ioctl_declared_serve(struct session *session, struct workspace *workspace,

@@ -29,9 +29,9 @@ struct mapping {
 	uint32_t export; /* the module's number of the grants */
 };
 
-void mapping_init(struct mapping_table *table, uint32_t domid)
+void mapping_init(struct mapping_table *table, uint32_t domid, uint32_t max_mib)
 {
-	struct mmhelper_bind bind = { .domid = domid, .max_pages = MAPPING_PAGES_MAX };
+	struct mmhelper_bind bind = { .domid = domid, .max_pages = (uint64_t)max_mib << (20 - PAGE_SHIFT) };
 
 	table->helper_error = 0;
 	table->helper_fd = open(MMHELPER_PATH, O_RDWR | O_CLOEXEC);
@@ -63,18 +63,6 @@ static void mmap_answer(struct session *session, struct operation *operation,
 	session_send(session, PROTO_MMAP_ANSWER, tag, answer, &payload, answer->n_refs ? 1 : 0);
 }
 
-/* On one kernel: the guest maps the device itself. */
-static void mmap_pass(struct session *session, struct operation *operation, const struct handle *handle)
-{
-	struct transport *transport = session->channel->transport;
-	struct proto_mmap_answer answer = { .flags = PROTO_MAPPED_DESCRIPTOR };
-
-	answer.result = transport->ops->pass(transport, operation->tag, handle->fd);
-	if (answer.result < 0)
-		answer.flags = 0;
-	mmap_answer(session, operation, &answer, NULL);
-}
-
 /* Maps the device as the program would. Memory that the program only reads so far,
  * but may make writable later, need not be writable. 0 or negative errno. */
 static int device_map(int fd, const struct proto_mmap *request, void **memoryp, bool *writablep)
@@ -89,6 +77,30 @@ static int device_map(int fd, const struct proto_mmap *request, void **memoryp, 
 		*memoryp = mmap(NULL, request->length, PROT_READ, flags, fd, request->offset);
 	}
 	return *memoryp == MAP_FAILED ? -errno : 0;
+}
+
+/* On one kernel: the guest maps the device itself, once the driver has shown that it
+ * can be mapped so: what cannot is handed to nobody. */
+static void mmap_pass(struct session *session, const struct proto_mmap *request,
+		      struct operation *operation, struct handle *handle)
+{
+	struct transport *transport = session->channel->transport;
+	struct proto_mmap_answer answer = { 0 };
+	uint64_t since_ns;
+	bool writable;
+	void *memory;
+
+	since_ns = operation_begin(session, operation, handle);
+	answer.result = device_map(handle->fd, request, &memory, &writable);
+	if (answer.result == 0)
+		munmap(memory, request->length);
+	operation_end(session, operation, handle, since_ns);
+	if (answer.result == 0)
+		answer.result = transport->ops->pass(transport, operation->tag, handle->fd);
+	if (answer.result == 0)
+		answer.flags = PROTO_MAPPED_DESCRIPTOR;
+	mmap_answer(session, operation, &answer, NULL);
+	operation_handle_put(session, handle);
 }
 
 /* Maps and grants. 0 and *mapping, or negative errno. Without the lock. */
@@ -115,8 +127,8 @@ static int device_export(int helper_fd, int fd, const struct proto_mmap *request
 	}
 	if (r < 0) {
 		munmap(mapping->memory, request->length);
-		/* The program shall not take it for the driver's. */
-		return r == -EREMOTEIO || r == -ERANGE ? r : -ENODEV;
+		/* Not the driver's errno: mmap_failed() says what it means. */
+		return r == -ERANGE || r == -ENOSPC ? -ERANGE : -EREMOTEIO;
 	}
 	mapping->length = request->length;
 	mapping->export = export->id;
@@ -169,9 +181,7 @@ static int mmap_failed(struct session *session, const struct handle *handle, int
 	if (error == -EREMOTEIO)
 		why = "it is memory of the device, or its driver keeps no count of users: it cannot be granted";
 	else if (error == -ERANGE)
-		why = "the guest has as much mapped as it may, or no grants are left";
-	else if (error == -ENODEV)
-		why = "it cannot be mapped, or not be granted";
+		why = "the guest has as much mapped as it may (max-mapped in hostd.conf), or Xen has no grants left";
 	if (why && log_limit_pass(&session->limit, session->guest))
 		log_warning("guest \"%s\": device \"%s\": mmap: %s", session->guest,
 			    device_name(session, handle), why);
@@ -223,7 +233,7 @@ bool mapping_serve(struct session *session, struct workspace *workspace,
 	if (!handle)
 		mmap_answer(session, operation, &answer, NULL);
 	else if (session->channel->transport->ops->pass)
-		mmap_pass(session, operation, handle);
+		mmap_pass(session, request, operation, handle);
 	else
 		mmap_grant(session, workspace, request, operation, handle);
 	return lead_mine(&session->lead);

@@ -16,9 +16,6 @@
 
 #include "hostd/operation.h"
 
-/* What one guest may have mapped: 256 MiB of the driver's memory. */
-#define MAPPING_PAGES_MAX 65536u
-
 struct mapping;
 
 struct mapping_table {
@@ -28,9 +25,9 @@ struct mapping_table {
 	uint64_t last_id;
 };
 
-/* Opens the kernel module for guest domain `domid`, while we may. Without it only
- * mmap fails, and says so then. */
-void mapping_init(struct mapping_table *table, uint32_t domid);
+/* Opens the kernel module for guest domain `domid`, which may have `max_mib` MiB mapped
+ * at a time, while we may. Without it only mmap fails, and says so then. */
+void mapping_init(struct mapping_table *table, uint32_t domid, uint32_t max_mib);
 
 /* Runs an MMAP; see operation_run_fn. */
 bool mapping_serve(struct session *session, struct workspace *workspace,

@@ -11,6 +11,7 @@
 #include "hostd/async.h"
 #include "hostd/ioctl.h"
 #include "hostd/mapping.h"
+#include "hostd/rules.h"
 #include "hostd/session.h"
 
 #define SLOW_NS (LEAD_AWAY_US * 1000u)
@@ -335,6 +336,7 @@ static bool serve_open(struct session *session, struct workspace *workspace,
 	} else {
 		operation->class = device->add.class;
 		operation->device_flags = device->add.flags;
+		operation->rules = rules_get(device->rules);
 		if (control_send(session->control_fd, &control, -1) < 0)
 			session_end(session, "the supervisor is gone");
 	}
@@ -353,14 +355,18 @@ void operation_opened(struct session *session, uint64_t tag, int error, int fd)
 	}
 	session->n_opening--;
 	if (fd < 0) {
+		rules_put(operation->rules);
 		open_answer(session, operation, -(error > 0 ? error : EIO), 0);
 		return;
 	}
 	handle = handle_add(&session->handles, fd, operation->device, operation->class, operation->flags);
-	if (handle)
+	if (handle) {
 		handle->device_flags = operation->device_flags;
-	else
+		handle->rules = operation->rules;
+	} else {
+		rules_put(operation->rules);
 		close(fd);
+	}
 	open_answer(session, operation, handle ? 0 : -EMFILE, handle ? handle->id : 0);
 }
 

@@ -15,6 +15,7 @@
 #include "proto/proto.h"
 
 struct handle;
+struct rules;
 struct mirror;
 struct session;
 struct workspace;
@@ -28,6 +29,7 @@ struct operation {
 	uint32_t device; /* OPEN */
 	uint32_t class; /* OPEN: of the device */
 	uint32_t device_flags; /* OPEN */
+	struct rules *rules; /* OPEN: of the device; a holder */
 	uint32_t flags; /* OPEN */
 	pthread_t thread;
 	struct mirror *mirror; /* it runs there, or NULL */

@@ -129,6 +129,12 @@ static void classify(struct policy_node *node)
 	if (node->class == PROTO_CLASS_DRM && is_virtgpu(node->rdev))
 		node->class = PROTO_CLASS_VIRTGPU;
 	node->flags |= policy_ioctls(node->device->ioctls, node->class);
+	node->rules = node->device->rules;
+	/* The guest offers what no row declares; those that may run are picked here. */
+	if (node->rules.n_allow && !(node->flags & PROTO_DEVICE_IOCTL_ANY)) {
+		node->rules.only_allowed = 1;
+		node->flags |= PROTO_DEVICE_IOCTL_ANY;
+	}
 }
 
 static void report(struct scan *scan, enum policy_oddity oddity, const char *path, int error)

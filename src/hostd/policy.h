@@ -22,6 +22,7 @@ struct policy_node {
 	ino_t inode; /* tells a device that was replaced at once from the one before */
 	uint32_t class; /* PROTO_CLASS_… */
 	uint32_t flags; /* PROTO_DEVICE_… */
+	struct control_rules rules; /* deny and allow */
 };
 
 struct policy {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hostd/async.h"
+#include "hostd/rules.h"
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
 
@@ -124,6 +125,7 @@ static bool push_devices(struct session *session)
 			if (device->announced && !push(session, PROTO_DEVICE_REMOVE, &remove, NULL))
 				return false;
 			*at = device->next;
+			rules_put(device->rules);
 			free(device);
 			continue;
 		}
@@ -198,6 +200,7 @@ void session_push(struct session *session)
 static void device_add(struct session *session, const struct control_message *message)
 {
 	struct device *device = calloc(1, sizeof(*device));
+	bool failed = false;
 
 	if (!device)
 		session_end(session, "no memory for a device");
@@ -210,6 +213,10 @@ static void device_add(struct session *session, const struct control_message *me
 		.mode = message->mode,
 		.flags = message->flags,
 	};
+	device->rules = rules_new(&message->rules, &failed);
+	/* Without its rules it must not be served. */
+	if (failed)
+		session_end(session, "no memory for a device's rules");
 	memcpy(device->name, message->name, sizeof(device->name) - 1);
 	device->next = session->devices;
 	session->devices = device;
@@ -422,7 +429,7 @@ static int session_prepare(struct session *session, const struct control_message
 	if (r < 0)
 		return r;
 	if (start->transport == CONTROL_VCHAN)
-		mapping_init(&session->mappings, start->domid);
+		mapping_init(&session->mappings, start->domid, start->max_mapped);
 	*whatp = "memory";
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)

@@ -35,6 +35,7 @@ struct device {
 	struct device *next;
 	uint32_t id;
 	struct proto_device_add add;
+	struct rules *rules; /* a holder */
 	char name[PROTO_NAME_MAX + 1];
 	bool announced; /* the guest knows of it */
 	bool removed; /* and must be told that it is gone, if announced */

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sound/asound.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "proto/layout_rows.h"
 
@@ -128,6 +129,37 @@ int layout_find(uint32_t command, struct layout_need *need)
 			return need_set(need, slot, command) ? 0 : -ENOENT;
 	}
 	return -ENOENT;
+}
+
+int layout_find_name(const char *name, uint32_t *commandp, uint32_t *maskp)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; layout_tables[i]; i++) {
+		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j++) {
+			const struct layout *row = &layout_tables[i]->rows[j];
+
+			if (strncmp(row->name, name, length) != 0 ||
+			    (row->name[length] && row->name[length] != '('))
+				continue;
+			*commandp = row->command;
+			*maskp = row->mask;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+const struct layout *layout_find_compat(uint32_t command, uint32_t class)
+{
+	for (size_t i = 0; layout_tables[i]; i++) {
+		const struct layout_table *table = layout_tables[i];
+
+		for (uint32_t j = 0; class < 32 && (table->classes & 1u << class) && j < table->n_rows; j++)
+			if (!((table->rows[j].command ^ command) & table->rows[j].mask & LAYOUT_NO_SIZE))
+				return &table->rows[j];
+	}
+	return NULL;
 }
 
 bool layout_need_class(const struct layout_need *need, uint32_t class)

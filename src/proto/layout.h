@@ -56,6 +56,7 @@ enum layout_kind {
 	 * call has passed, as the driver remembers it. */
 	LAYOUT_DESCRIPTOR,
 	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
+	LAYOUT_INVALID, /* with `when`: a variant that no driver takes: EINVAL */
 };
 
 /* Bits of layout_part.flags. */
@@ -142,6 +143,10 @@ struct layout_need {
 /* Looks `command` up. 0 and *need, or -ENOENT if no row declares it. */
 int layout_find(uint32_t command, struct layout_need *need);
 
+/* Looks a row up by its name in the UAPI header, without "(len)" and the like. 0 with
+ * the command and the bits of it that count, or -ENOENT. */
+int layout_find_name(const char *name, uint32_t *commandp, uint32_t *maskp);
+
 /* True if the row holds for devices of this PROTO_CLASS_…. A number means another
  * thing to another driver, perhaps with pointers, so a row that does not hold for
  * the device's class must be treated as if it were not there. */
@@ -152,6 +157,11 @@ bool layout_need_class(const struct layout_need *need, uint32_t class);
  * only. hostd asks about its private copy, after the last change to it. False
  * also if `size` is less than need->in. */
 bool layout_need_flat(const struct layout_need *need, const void *in, uint32_t size);
+
+/* The row that declares a 32-bit program's command for devices of this class, or
+ * NULL. Such a command may differ from the 64-bit one in its size. Its structures are
+ * not the row's: it can only be served on demand. */
+const struct layout *layout_find_compat(uint32_t command, uint32_t class);
 
 /* True for a command that must not be issued on a guest's behalf whatever its
  * argument: it acts on the calling process, on its descriptors or on the file

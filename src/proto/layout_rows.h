@@ -200,6 +200,8 @@
 
 /* A variant of the structure that these parts do not cover. */
 #define UNDECLARED_IF(predicate) { .kind = LAYOUT_UNDECLARED, .when = predicate }
+/* A variant that no driver takes: EINVAL. */
+#define INVALID_IF(predicate) { .kind = LAYOUT_INVALID, .when = predicate }
 
 #define LAYOUT_PARTS(list) .n_parts = sizeof(list) / sizeof((list)[0]), .parts = list
 /* NAME_type: the C type and its parts. */
@@ -231,10 +233,6 @@
 	NESTED_ROW(command, #command, LAYOUT_READS(command), LAYOUT_WRITES(command), ctype, name)
 #define NESTED_INOUT(command, ctype, name) NESTED_ROW(command, #command, 1, 1, ctype, name)
 #define NESTED_IN(command, ctype, name) NESTED_ROW(command, #command, 1, 0, ctype, name)
-#define NESTED_IF(command, ctype, name, predicate)                                      \
-	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),     \
-	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype), #command, predicate,    \
-	  &name##_type, 0, NULL }
 #define NESTED_OLD_IN(command, ctype, name)                                             \
 	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, ctype), 0, #command, NULL,      \
 	  &name##_type, 0, NULL }

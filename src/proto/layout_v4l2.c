@@ -52,30 +52,36 @@ static bool format_is_window(const void *in)
 	       format.type == V4L2_BUF_TYPE_VIDEO_OUTPUT_OVERLAY;
 }
 
-static bool format_known(const void *in)
+/* check_fmt() refuses what it does not know. */
+static bool format_is_unknown(const void *in)
 {
 	struct v4l2_format format;
 
 	memcpy(&format, in, sizeof(format));
-	return format_type_flat(format.type) || format_is_window(in);
+	return !format_type_flat(format.type) && !format_is_window(in);
 }
 
 /* `next` of a clip is ignored by all drivers. The bitmap has a bit for each pixel of
  * the window that the driver has settled on. */
 static const struct layout_part format_parts[] = {
+	INVALID_IF(format_is_unknown),
 	POINTER(struct v4l2_format, fmt.win.clips, fmt.win.clipcount, struct v4l2_clip, INOUT,
 		.most = 2048, .when = format_is_window),
 	POINTER_UP_TO(struct v4l2_format, fmt.win.bitmap, 65536, __u8, INOUT, .when = format_is_window),
 };
 LAYOUT_TYPE(format, struct v4l2_format, format_parts);
 
-static bool create_buffers_flat(const void *in)
+/* Buffers have a type without a window (videobuf2-core.c). */
+static bool create_is_invalid(const void *in)
 {
 	struct v4l2_create_buffers create;
 
 	memcpy(&create, in, sizeof(create));
-	return format_type_flat(create.format.type);
+	return !format_type_flat(create.format.type);
 }
+
+static const struct layout_part create_parts[] = { INVALID_IF(create_is_invalid) };
+LAYOUT_TYPE(create, struct v4l2_create_buffers, create_parts);
 
 static bool buffer_has_planes(const void *in)
 {
@@ -115,14 +121,13 @@ static bool buffer_has_request(const void *in)
 	return buffer.flags & V4L2_BUF_FLAG_REQUEST_FD;
 }
 
-/* In the driver's memory, or in what a descriptor leads to: the other kinds put a
- * pointer into m. */
-static bool buffer_is_carried(const void *in)
+/* In the program's own memory. Other kinds than the four are refused by drivers. */
+static bool buffer_is_userptr(const void *in)
 {
 	struct v4l2_buffer buffer;
 
 	memcpy(&buffer, in, sizeof(buffer));
-	return buffer.memory == V4L2_MEMORY_MMAP || buffer.memory == V4L2_MEMORY_DMABUF;
+	return buffer.memory == V4L2_MEMORY_USERPTR;
 }
 
 static const struct layout_part plane_parts[] = {
@@ -148,6 +153,7 @@ LAYOUT_TYPE(buffer, struct v4l2_buffer, buffer_parts);
 
 /* For what the driver takes. */
 static const struct layout_part buffer_queue_parts[] = {
+	UNDECLARED_IF(buffer_is_userptr),
 	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
 	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .when = buffer_has_request),
 	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_queue, INOUT,
@@ -209,14 +215,14 @@ static bool framebuffer_flat(const void *in)
 static const struct layout rows[] = {
 	FLAT(VIDIOC_QUERYCAP, struct v4l2_capability),
 	FLAT(VIDIOC_ENUM_FMT, struct v4l2_fmtdesc),
-	NESTED_IF(VIDIOC_G_FMT, struct v4l2_format, format, format_known),
-	NESTED_IF(VIDIOC_S_FMT, struct v4l2_format, format, format_known),
-	NESTED_IF(VIDIOC_TRY_FMT, struct v4l2_format, format, format_known),
+	NESTED(VIDIOC_G_FMT, struct v4l2_format, format),
+	NESTED(VIDIOC_S_FMT, struct v4l2_format, format),
+	NESTED(VIDIOC_TRY_FMT, struct v4l2_format, format),
 	FLAT(VIDIOC_REQBUFS, struct v4l2_requestbuffers),
-	FLAT_IF(VIDIOC_CREATE_BUFS, struct v4l2_create_buffers, create_buffers_flat),
+	NESTED(VIDIOC_CREATE_BUFS, struct v4l2_create_buffers, create),
 	NESTED(VIDIOC_QUERYBUF, struct v4l2_buffer, buffer),
-	NESTED_IF(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue, buffer_is_carried),
-	NESTED_IF(VIDIOC_PREPARE_BUF, struct v4l2_buffer, buffer_queue, buffer_is_carried),
+	NESTED(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue),
+	NESTED(VIDIOC_PREPARE_BUF, struct v4l2_buffer, buffer_queue),
 	NESTED(VIDIOC_DQBUF, struct v4l2_buffer, buffer),
 	DESCRIPTOR(VIDIOC_EXPBUF, struct v4l2_exportbuffer, export_buffer),
 	/* base is what the driver says, and nobody follows it. */

@@ -261,6 +261,8 @@ static int part_walk(struct walk *walk, const struct spot *spot, const struct la
 		return clamp_walk(walk, structure, part);
 	case LAYOUT_UNDECLARED:
 		return WALK_VARIANT;
+	case LAYOUT_INVALID:
+		return -EINVAL;
 	default:
 		return descriptor_walk(walk, structure, part);
 	}

@@ -76,7 +76,7 @@ struct walk {
 /* Walks all that a command uses at `argument`, an address of LAYOUT_POINTER_MIN or
  * more. `need` comes from layout_find() and has a type. 0; WALK_VARIANT; -ENOMEM when
  * it is more than the limit or than the arrays hold; -E2BIG for a list longer than
- * WALK_DEPTH_MAX; or what fetch() returned. */
+ * WALK_DEPTH_MAX; -EINVAL where the table says so; or what fetch() returned. */
 int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argument);
 
 /* For fetch(): `n` bytes are at segment->memory. Sets segment->present, which may be
