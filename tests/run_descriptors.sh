@@ -77,10 +77,12 @@ exit $status
 EOF
 
 cat >"$share/deaths.sh" <<'EOF'
+sessions() { pgrep -P "$(systemctl show -P MainPID paradice-hostd)"; }
+
 # Descriptors that sessions have of what devices made; in another domain nobody can see it.
 left() {
 	n=0
-	for pid in $(pidof paradice-hostd); do
+	for pid in $(sessions); do
 		n=$((n + $(ls -l /proc/$pid/fd 2>/dev/null | grep -c -e dmabuf -e sync_file -e request)))
 	done
 	echo $n
@@ -88,6 +90,7 @@ left() {
 
 # A program that has some; its process is $holder.
 held() {
+	[ -z "${holder:-}" ] || kill -9 $holder 2>/dev/null
 	rm -f /tmp/held
 	/share/descriptors hold >/tmp/held 2>&1 &
 	holder=$!
@@ -127,15 +130,14 @@ say guestd $ok
 ok=failed
 daemon=$(systemctl show -P MainPID paradice-guestd)
 # What it had given stays; more is refused; the rest goes on.
-held && kill -9 $(pgrep -P $daemon) && sleep 1 && kill -0 $holder && ! /share/descriptors hold >/tmp/refused 2>&1 &&
-	grep -q 'Inappropriate ioctl' /tmp/refused && v4l2-ctl -d $CAMERA -D >/dev/null && kill -9 $holder &&
-	soon none_left && systemctl restart paradice-guestd && soon nodes_back && held && kill -9 $holder && ok=ok
+held && kill -9 $(pgrep -P $daemon) && sleep 1 && kill -0 $holder && kill -9 $holder && soon none_left &&
+	! /share/descriptors hold >/tmp/refused 2>&1 && grep -q 'Inappropriate ioctl' /tmp/refused &&
+	v4l2-ctl -d $CAMERA -D >/dev/null && systemctl restart paradice-guestd && soon nodes_back && held && kill -9 $holder && ok=ok
 say giver $ok
 
 if [ "$PARADICE_RIG" = loopback ]; then
 	ok=failed
-	sessions=$(pidof paradice-hostd | tr ' ' '\n' | grep -vx "$(systemctl show -P MainPID paradice-hostd)")
-	held && kill -9 $sessions && soon gone $holder && soon nodes_back && held && kill -9 $holder &&
+	held && kill -9 $(sessions) && soon gone $holder && soon nodes_back && held && kill -9 $holder &&
 		soon none_left && ok=ok
 	say session $ok
 fi
