@@ -259,10 +259,6 @@ static const struct {
 	uint32_t command;
 	const char *name;
 } not_declared[] = {
-	/* addresses and descriptors in property values */
-	NOT_DECLARED(DRM_IOCTL_MODE_ATOMIC),
-	NOT_DECLARED(DRM_IOCTL_MODE_SETPROPERTY),
-	NOT_DECLARED(DRM_IOCTL_MODE_OBJ_SETPROPERTY),
 	/* the free size is too small to hold what the driver reads */
 	NOT_DECLARED(EVIOCGNAME(0)),
 	NOT_DECLARED(EVIOCGMTSLOTS(0)),

@@ -116,6 +116,55 @@ START_TEST(drm_resources)
 }
 END_TEST
 
+/* drm_mode_atomic_ioctl(): objects, how many properties each has, and those. */
+static int atomic_driver(uint64_t argument)
+{
+	struct drm_mode_atomic atomic;
+	uint32_t object, n, property, at = 0;
+	uint64_t value, sum = 0;
+
+	if (driver_read(&atomic, argument, sizeof(atomic)) < 0)
+		return -EFAULT;
+	for (uint32_t i = 0; i < atomic.count_objs; i++) {
+		if (driver_read(&object, atomic.objs_ptr + 4 * i, 4) < 0 ||
+		    driver_read(&n, atomic.count_props_ptr + 4 * i, 4) < 0)
+			return -EFAULT;
+		for (uint32_t j = 0; j < n; j++, at++) {
+			if (driver_read(&property, atomic.props_ptr + 4 * at, 4) < 0 ||
+			    driver_read(&value, atomic.prop_values_ptr + 8 * at, 8) < 0)
+				return -EFAULT;
+			sum += object * (property + value);
+		}
+	}
+	return sum;
+}
+
+START_TEST(drm_atomic)
+{
+	const struct layout *row = row_of(DRM_IOCTL_MODE_ATOMIC);
+	uint32_t objects[2] = { 10, 100 }, counts[2] = { 1, 2 }, properties[3] = { 1, 2, 3 };
+	uint64_t values[3] = { 5, 6, 7 };
+	struct drm_mode_atomic atomic = {
+		.count_objs = 2,
+		.objs_ptr = (uintptr_t)objects,
+		.count_props_ptr = (uintptr_t)counts,
+		.props_ptr = (uintptr_t)properties,
+		.prop_values_ptr = (uintptr_t)values,
+		.user_data = 0x1234567890,
+	};
+
+	ck_assert_int_eq(trip(row, &atomic, atomic_driver), 10 * 6 + 100 * 8 + 100 * 10);
+	ck_assert_uint_eq(trip_changed, 0);
+	counts[1] = 20000;
+	ck_assert_int_eq(trip(row, &atomic, atomic_driver), -ENOMEM);
+	counts[1] = 2;
+	atomic.prop_values_ptr = (uintptr_t)page_end(16);
+	ck_assert_int_eq(trip(row, &atomic, atomic_driver), -EFAULT);
+	atomic.count_objs = 0;
+	ck_assert_int_eq(trip(row, &atomic, atomic_driver), 0);
+}
+END_TEST
+
 /* ---- V4L2 ---- */
 
 /* v4l2-ctrls-api.c: array controls by c->ptr, strings by c->string, the rest by value. */
@@ -570,6 +619,7 @@ TCase *case_rows(void)
 	tcase_add_checked_fixture(tcase, trip_setup, trip_teardown);
 	tcase_add_test(tcase, drm_version_in_two_calls);
 	tcase_add_test(tcase, drm_resources);
+	tcase_add_test(tcase, drm_atomic);
 	tcase_add_test(tcase, v4l2_extended_controls);
 	tcase_add_test(tcase, v4l2_buffers_of_planes);
 	tcase_add_test(tcase, v4l2_windows_have_clips);

@@ -113,6 +113,24 @@ int declared_walk(struct declared *declared, const struct layout_need *need,
 	return r == 0 && declared->walk.n_segments != n ? -EINVAL : r;
 }
 
+const struct walk_segment *declared_root(const struct declared *declared)
+{
+	return declared->walk.n_segments ? &declared->walk.segments[0] : NULL;
+}
+
+const struct walk_segment *declared_target(const struct declared *declared, uint16_t at)
+{
+	const struct walk *walk = &declared->walk;
+
+	for (uint32_t i = 0; i < walk->n_fixups; i++) {
+		const struct walk_fixup *fixup = &walk->fixups[i];
+
+		if (fixup->structure == walk->segments[0].memory && fixup->part->at == at && fixup->segment >= 0)
+			return &walk->segments[fixup->segment];
+	}
+	return NULL;
+}
+
 void *declared_argument(struct declared *declared)
 {
 	const struct walk_segment *root = &declared->walk.segments[0];

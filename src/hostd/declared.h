@@ -29,6 +29,11 @@ int declared_walk(struct declared *declared, const struct layout_need *need,
 		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,
 		  const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
 
+/* After declared_walk(): the structure at the argument, and what its pointer at offset
+ * `at` leads to; NULL when there is none. */
+const struct walk_segment *declared_root(const struct declared *declared);
+const struct walk_segment *declared_target(const struct declared *declared, uint16_t at);
+
 /* Puts the addresses in. What to give the driver as its argument: an address that
  * faults if the caller has no memory there. */
 void *declared_argument(struct declared *declared);

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "hostd/declared.h"
+#include "hostd/drm_values.h"
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
 #include "hostd/session.h"
@@ -39,6 +40,8 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 	const struct proto_ioctl *request = message->body;
 	struct descriptor_call *descriptors = &workspace->descriptors;
 	const struct iovec *payload;
+	void *argument;
+	bool plain;
 	uint64_t since_ns;
 	int64_t result;
 	uint32_t n;
@@ -55,9 +58,16 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 		return lead_mine(&session->lead);
 	}
 	since_ns = operation_begin(session, operation, handle);
-	result = ioctl(handle->fd, request->command, declared_argument(workspace->declared));
+	plain = !(need->row->flags & LAYOUT_ROW_PROPERTIES) ||
+		drm_values_plain(handle->fd, need, workspace->declared);
+	argument = declared_argument(workspace->declared);
+	result = plain ? ioctl(handle->fd, request->command, argument) : -1;
 	result = result < 0 ? -errno : result;
 	operation_end(session, operation, handle, since_ns);
+	if (!plain) {
+		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
+		result = -ENOTTY;
+	}
 	result = descriptor_make(descriptors, session, declared_walked(workspace->declared), handle, result);
 	n = declared_collect(workspace->declared, descriptors->made ? &descriptors->range : NULL,
 			     &descriptors->descriptor, &payload);

@@ -103,6 +103,7 @@ struct layout_type {
 #define LAYOUT_ROW_UP_TO 1u /* the argument's size is the most; less may be there */
 #define LAYOUT_ROW_STRING 2u /* the argument is a string of at most this size */
 #define LAYOUT_ROW_DESCRIPTOR 4u /* makes or takes a descriptor: never on demand */
+#define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
 
 /* The class of a descriptor that does what the device does (a DRM lease). */
 #define LAYOUT_CLASS_SAME UINT32_MAX
@@ -128,6 +129,7 @@ struct layout_table {
 	uint32_t n_rows;
 	uint32_t classes; /* devices it holds for: 1 << PROTO_CLASS_… of proto.h */
 	const char *header; /* the UAPI header they were read from */
+	const char *name; /* of the table: "v4l2" */
 };
 
 /* What a command needs, by the table. Sizes in bytes. */

@@ -9,9 +9,7 @@
  * layout_virtgpu.c. The core's commands below are the same in all drivers.
  *
  * Counts are in and out: the driver writes no more than the caller's count and says
- * how many there are. Not declared: ATOMIC, SETPROPERTY and OBJ_SETPROPERTY, where
- * the value of OUT_FENCE_PTR is an address to write to and that of IN_FENCE_FD a
- * descriptor (drm_atomic_uapi.c). Left out: drivers with user mode setting (maps,
+ * how many there are. Left out: drivers with user mode setting (maps,
  * buffers, contexts, locks, AGP).
  */
 #include "config.h"
@@ -111,6 +109,19 @@ static const struct layout_part object_parts[] = {
 	POINTER(struct drm_mode_obj_get_properties, prop_values_ptr, count_props, __u64, OUT),
 };
 LAYOUT_TYPE(object, struct drm_mode_obj_get_properties, object_parts);
+
+/* count_props[] says how many properties each object has; they stand together. */
+static const struct layout_part atomic_after[] = {
+	POINTER_SUM(struct drm_mode_atomic, props_ptr, __u32, IN),
+	POINTER_SUM(struct drm_mode_atomic, prop_values_ptr, __u64, IN),
+};
+LAYOUT_TYPE_AFTER(atomic_counts, __u32, atomic_after);
+
+static const struct layout_part atomic_parts[] = {
+	POINTER(struct drm_mode_atomic, objs_ptr, count_objs, __u32, IN),
+	POINTER_TO(struct drm_mode_atomic, count_props_ptr, count_objs, atomic_counts, IN),
+};
+LAYOUT_TYPE(atomic, struct drm_mode_atomic, atomic_parts);
 
 static const struct layout_part lessees_parts[] = {
 	POINTER(struct drm_mode_list_lessees, lessees_ptr, count_lessees, __u64, OUT),
@@ -226,6 +237,9 @@ static const struct layout rows[] = {
 	NESTED(DRM_IOCTL_MODE_GETPLANERESOURCES, struct drm_mode_get_plane_res, plane_resources),
 	NESTED(DRM_IOCTL_MODE_GETPLANE, struct drm_mode_get_plane, plane),
 	NESTED(DRM_IOCTL_MODE_OBJ_GETPROPERTIES, struct drm_mode_obj_get_properties, object),
+	PROPERTIES(DRM_IOCTL_MODE_SETPROPERTY, struct drm_mode_connector_set_property),
+	PROPERTIES(DRM_IOCTL_MODE_OBJ_SETPROPERTY, struct drm_mode_obj_set_property),
+	NESTED_PROPERTIES(DRM_IOCTL_MODE_ATOMIC, struct drm_mode_atomic, atomic),
 	DESCRIPTOR(DRM_IOCTL_MODE_CREATE_LEASE, struct drm_mode_create_lease, create_lease),
 	NESTED(DRM_IOCTL_MODE_LIST_LESSEES, struct drm_mode_list_lessees, lessees),
 	NESTED(DRM_IOCTL_MODE_GET_LEASE, struct drm_mode_get_lease, lease),

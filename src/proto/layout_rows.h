@@ -250,6 +250,13 @@
 /* A string of at most `bytes` at the argument. */
 #define STRING_IN(command, bytes) \
 	{ command, LAYOUT_ALL, bytes, 0, #command, NULL, &layout_type_bytes, LAYOUT_ROW_STRING, NULL }
+/* It sets DRM properties, whose values must be plain; the first is flat otherwise. */
+#define PROPERTIES(command, ctype)                                                       \
+	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
+	  #command, NULL, &layout_type_bytes, LAYOUT_ROW_PROPERTIES, NULL }
+#define NESTED_PROPERTIES(command, ctype, name)                                          \
+	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
+	  #command, NULL, &name##_type, LAYOUT_ROW_PROPERTIES, NULL }
 /* The command is there to make or take a descriptor of the calling program. */
 #define DESCRIPTOR(command, ctype, name)                                                 \
 	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),      \
@@ -266,7 +273,8 @@ extern const struct layout_type layout_type_bytes;
 #define LAYOUT_CLASS(NAME) (1u << PROTO_CLASS_##NAME)
 
 #define LAYOUT_TABLE(table, header, classes)                                                   \
-	const struct layout_table table = { rows, sizeof(rows) / sizeof(rows[0]), classes, header }
+	const struct layout_table table = { rows, sizeof(rows) / sizeof(rows[0]), classes, header, \
+					    &#table[sizeof("layout_") - 1] }
 
 extern const struct layout_table layout_input;
 extern const struct layout_table layout_uinput;

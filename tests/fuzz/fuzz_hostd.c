@@ -67,6 +67,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #define close fuzz_close
 #include "hostd/operation.c"
 #include "hostd/ioctl.c"
+#include "hostd/drm_values.c"
 #include "hostd/ioctl_declared.c"
 #undef read
 #undef write
