@@ -10,6 +10,7 @@
 #include "raw.h"
 
 #define RIG_HANDLES 8 /* max-handles of the hostile guests */
+#define RIG_TUN "/dev/net/tun" /* the device "tun", where there is one */
 
 /* Unchecked fixture: starts hostd (environment HOSTD) and the good guest. */
 void rig_setup(void);
@@ -53,7 +54,8 @@ uint64_t rig_good_handle(void);
 /* The evil guest's connection ends, and hostd says why. */
 void rig_expect_violation(struct raw *raw, const char *text);
 
-/* The cases of test_session_misuse.c, _nested.c and _pressure.c. */
+/* The cases of test_session_descriptors.c, _misuse.c, _nested.c and _pressure.c. */
+TCase *case_descriptors(void);
 TCase *case_misuse(void);
 TCase *case_nested(void);
 TCase *case_pressure(void);

@@ -286,7 +286,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("session_hostile");
-	TCase *tcase = tcase_create("malformed"), *others[] = { case_misuse(), case_nested(), case_pressure() };
+	TCase *tcase = tcase_create("malformed"), *others[] = { case_descriptors(), case_misuse(), case_nested(), case_pressure() };
 	SRunner *runner;
 	int n_failed, n_run;
 
