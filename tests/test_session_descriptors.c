@@ -101,7 +101,7 @@ END_TEST
 /* Handles of nobody and of somebody else. */
 START_TEST(made_up_handles)
 {
-	static const uint64_t made_up[] = { 1, 3, 0x10000, UINT64_MAX, (uint64_t)INT64_MAX + 1 };
+	static const uint64_t made_up[] = { 1, 3, 0xabc0000, UINT64_MAX, (uint64_t)INT64_MAX + 1 };
 	struct request request;
 
 	if (!evil_begin())
