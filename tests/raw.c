@@ -46,6 +46,17 @@ void raw_fini(struct raw *raw)
 	raw->channel = NULL;
 }
 
+void raw_room(struct raw *raw, size_t size)
+{
+	struct ring *ring = &raw->channel->transport->send;
+	uint64_t until = raw_now_ms() + RAW_HANG_MS;
+
+	while (ring->index - __atomic_load_n(ring->untrusted_cons, __ATOMIC_ACQUIRE) + size > ring->size) {
+		ck_assert_msg(raw_now_ms() < until, "the peer reads nothing any more");
+		raw_rest_ms(1);
+	}
+}
+
 void raw_ring_doorbell(struct raw *raw)
 {
 	struct transport *t = raw->channel->transport;

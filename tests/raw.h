@@ -29,6 +29,8 @@ void raw_fini(struct raw *raw);
 
 /* Writes bytes to the ring, tells the peer, and does not care for anything. */
 void raw_put(struct raw *raw, const void *data, size_t size);
+/* Waits until the peer has read so much that `size` bytes find room. */
+void raw_room(struct raw *raw, size_t size);
 /* Tells the peer an index of ours, and rings. */
 void raw_publish(struct raw *raw, uint32_t prod);
 void raw_ring_doorbell(struct raw *raw);

@@ -37,16 +37,21 @@ static void conf_write(const char *path, const char *tty)
 
 	ck_assert_ptr_nonnull(file);
 	/* As many ids as there may be sessions at once. */
-	fprintf(file, "session-uids = \"61000-61400\"\npoll-us = \"1000\"\nguest \"good\" { socket = \"%s/good.sock\" }\n",
-		folder);
+	fprintf(file, "session-uids = \"61000-61400\"\npoll-us = \"1000\"\npage-timeout-ms = %d\n", RIG_PAGE_MS);
+	fprintf(file, "guest \"good\" { socket = \"%s/good.sock\" }\n", folder);
 	for (int i = 0; i < N_EVIL; i++)
-		fprintf(file, "guest \"evil%d\" { socket = \"%s/evil%d.sock\" max-handles = %d }\n", i,
-			folder, i, RIG_HANDLES);
+		fprintf(file, "guest \"evil%d\" { socket = \"%s/evil%d.sock\" max-handles = %d max-call-memory = %d }\n",
+			i, folder, i, RIG_HANDLES, RIG_CALL_MEMORY);
 	fprintf(file, "device \"zero\" { path = \"/dev/zero\" name = \"zero\" guests = { \"*\" } }\n");
 	fprintf(file, "device \"null\" { path = \"/dev/null\" name = \"null\" guests = { \"*\" } }\n");
 	if (access(RIG_TUN, R_OK | W_OK) == 0)
 		fprintf(file, "device \"tun\" { path = \"" RIG_TUN "\" name = \"tun\" guests = { \"*\" } }\n");
 	fprintf(file, "device \"tty\" { path = \"%s\" name = \"tty\" guests = { \"*\" } }\n", tty);
+	fprintf(file, "device \"term\" { path = \"%s\" name = \"term\" ioctls = \"on-demand\" guests = { \"*\" } }\n",
+		tty);
+	fprintf(file, "device \"ptmx\" { path = \"/dev/ptmx\" name = \"ptmx\" ioctls = \"any\" guests = { \"*\" } }\n");
+	fprintf(file, "device \"uffd\" { path = \"/dev/userfaultfd\" name = \"uffd\" ioctls = \"any\" guests = { \"*\" } }\n");
+	fprintf(file, "device \"vt\" { path = \"/dev/tty0\" name = \"vt\" ioctls = \"any\" guests = { \"*\" } }\n");
 	fclose(file);
 }
 
@@ -96,6 +101,19 @@ static void devices_receive(struct raw *raw)
 			devices[n_devices++].device = add->device;
 		}
 	} while (raw->message.header.opcode != PROTO_DEVICE_END);
+}
+
+bool rig_has(const char *name)
+{
+	for (size_t i = 0; i < n_devices; i++)
+		if (strcmp(devices[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+int rig_tty(void)
+{
+	return slave;
 }
 
 uint32_t rig_device(const char *name)

@@ -11,6 +11,8 @@
 
 #define RIG_HANDLES 8 /* max-handles of the hostile guests */
 #define RIG_TUN "/dev/net/tun" /* the device "tun", where there is one */
+#define RIG_PAGE_MS 600 /* page-timeout-ms: more than the default, for slow machines */
+#define RIG_CALL_MEMORY 1 /* max-call-memory, in MiB */
 
 /* Unchecked fixture: starts hostd (environment HOSTD) and the good guest. */
 void rig_setup(void);
@@ -33,8 +35,13 @@ const char *rig_evil_name(void);
 /* The path of its socket. */
 const char *rig_evil_socket(void);
 
-/* The number of the device that is called `name`: zero, null or tty. */
+/* The number of the device that is called `name`: zero, null or tty; and those whose
+ * ioctls run on demand: term (the same terminal), ptmx, and uffd (/dev/userfaultfd) and
+ * vt (/dev/tty0) where there is one. */
 uint32_t rig_device(const char *name);
+bool rig_has(const char *name);
+/* The terminal "tty" as its driver domain has it open. */
+int rig_tty(void);
 /* Makes what the test writes arrive at the terminal "tty". */
 void rig_tty_write(const char *text);
 
@@ -54,10 +61,12 @@ uint64_t rig_good_handle(void);
 /* The evil guest's connection ends, and hostd says why. */
 void rig_expect_violation(struct raw *raw, const char *text);
 
-/* The cases of test_session_descriptors.c, _misuse.c, _nested.c and _pressure.c. */
+/* The cases of the other test_session_….c. */
 TCase *case_descriptors(void);
 TCase *case_misuse(void);
 TCase *case_nested(void);
 TCase *case_pressure(void);
+TCase *case_on_demand(void);
+TCase *case_mirror(void);
 
 #endif

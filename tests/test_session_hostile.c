@@ -286,7 +286,9 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("session_hostile");
-	TCase *tcase = tcase_create("malformed"), *others[] = { case_descriptors(), case_misuse(), case_nested(), case_pressure() };
+	TCase *tcase = tcase_create("malformed"), *others[] = { case_descriptors(), case_misuse(), case_nested(),
+								   case_pressure(), case_on_demand(),
+								   case_mirror() };
 	SRunner *runner;
 	int n_failed, n_run;
 

@@ -555,6 +555,22 @@ struct call *call_on_demand(struct guest *guest, uint64_t tag)
 	return call && call->opcode == PROTO_IOCTL && (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND) ? call : NULL;
 }
 
+static bool is_of_process(const struct call *call, uint64_t process)
+{
+	return call && call->opcode == PROTO_IOCTL && call->body.ioctl.process == process;
+}
+
+bool call_of_process(const struct guest *guest, uint64_t process)
+{
+	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++)
+		if (is_of_process(guest->slots[i], process))
+			return true;
+	for (const struct call *call = guest->waiting; call; call = call->next)
+		if (is_of_process(call, process))
+			return true;
+	return false;
+}
+
 /* The readiness that rides on an answer. */
 static uint32_t answer_ready(const struct proto_message *message)
 {

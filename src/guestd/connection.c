@@ -77,13 +77,12 @@ static void pause_ms(struct guest *guest, unsigned int ms)
 static void offer(struct guest *guest, struct transport *transport)
 {
 	struct channel *channel = channel_new(transport, PROTO_FROM_HOST, guest->config->poll_us);
-	uint64_t one = 1;
 
 	if (!channel)
 		return;
 	pthread_mutex_lock(&guest->lead.lock);
 	guest->offered = channel;
-	(void)!write(guest->connected_fd, &one, sizeof(one));
+	guest_nudge(guest);
 	/* Nothing to do until that connection has ended. */
 	while ((guest->offered || guest->channel) && !guest->lead.stopping)
 		pthread_cond_wait(&guest->disconnected, &guest->lead.lock);

@@ -118,6 +118,14 @@ static void event_serve(struct guest *guest, void *what)
 	}
 }
 
+void guest_nudge(struct guest *guest)
+{
+	uint64_t one = 1;
+
+	/* Only a full counter can fail, and then it is readable anyway. */
+	(void)!write(guest->connected_fd, &one, sizeof(one));
+}
+
 /* Waits for something to do: spinning while answers are expected soon, else
  * asleep. Returns the number of events; gives the lock up. */
 static int wait_events(struct guest *guest, struct epoll_event *events)
@@ -173,9 +181,11 @@ static void guest_serve(void *context)
 			event_serve(guest, events[i].data.ptr);
 	}
 	/* The new leader may sleep already; what this thread has sent since is its
-	 * own to ring for. */
+	 * own to ring for, and what found no room is the leader's to wait for. */
 	if (guest->channel)
 		channel_flush(guest->channel);
+	if (guest->channel && (guest->waiting || guest->interrupts_due || guest->wants))
+		guest_nudge(guest);
 }
 
 static const struct lead_ops lead_ops = {
@@ -207,6 +217,7 @@ static int guest_init(struct guest *guest, const struct guest_config *config)
 	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++)
 		guest->free_slots[guest->n_free_slots++] = PROTO_IN_FLIGHT_MAX - 1 - i;
 	pthread_cond_init(&guest->disconnected, NULL);
+	pthread_cond_init(&guest->written, NULL);
 	guest->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	guest->connected_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (guest->epoll_fd < 0 || guest->connected_fd < 0)

@@ -29,6 +29,7 @@ struct giver;
 struct guest;
 struct frontend_ops;
 struct on_demand_want;
+struct on_demand_writing;
 
 struct node {
 	struct node *next;
@@ -101,7 +102,7 @@ struct guest {
 	const struct frontend_ops *frontend;
 	int epoll_fd;
 	int signal_fd;
-	int connected_fd; /* the connector has a channel for us */
+	int connected_fd; /* the connector has a channel for us, or there is more to do */
 	struct channel *channel; /* NULL while there is no connection */
 	struct channel *offered; /* made by the connector, not yet taken */
 	pthread_cond_t disconnected; /* the connector's turn */
@@ -119,6 +120,9 @@ struct guest {
 	uint64_t tag;
 	struct process_table processes;
 	struct on_demand_want *wants; /* in order; memory that the host asked for */
+	uint32_t n_wants;
+	struct on_demand_writing *writings; /* under way */
+	pthread_cond_t written; /* one of them is done */
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	int helper_fd; /* the kernel module, or -1 */
@@ -158,6 +162,9 @@ void connection_serve(struct guest *guest);
 /* Ends the connection: all calls end with EIO, files die, nodes stay. `reason` is
  * logged, unless NULL. */
 void connection_lost(struct guest *guest, const char *reason);
+
+/* Has the leader look again at what waits, if it sleeps. */
+void guest_nudge(struct guest *guest);
 
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
 int guest_watch(struct guest *guest, int fd, void *what);
@@ -233,6 +240,8 @@ void call_end(struct call *call, int error);
 int call_misfit(struct guest *guest, const struct proto_message *message, const char *why);
 /* The IOCTL on demand with this tag that was sent, or NULL. */
 struct call *call_on_demand(struct guest *guest, uint64_t tag);
+/* True if a call of this process is waiting or sent. */
+bool call_of_process(const struct guest *guest, uint64_t process);
 /* The answer to an IOCTL. */
 int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_message *message);
 

@@ -170,6 +170,9 @@ static int on_demand_done(struct guest *guest, struct call *call, const struct p
 
 	if (result > INT32_MAX)
 		return call_misfit(guest, message, "result is no int");
+	/* The program goes on when all is there. */
+	if (!on_demand_settle(guest, call->tag))
+		return 0;
 	call_detach(call);
 	if (on_demand_write(guest, call->pid, message) < 0 || call->write_failed)
 		result = -EFAULT;

@@ -12,6 +12,7 @@
 #define ARGUMENT_PAGES 4u /* at most, of the argument itself */
 #define SEARCH_SIZE 512u /* of the argument, for pointers to what was touched */
 #define BEHIND_MAX 16u /* pages that belong to one pointer */
+#define WANTS_MAX 1024u /* the host has no more than a few for each call */
 #define RANGES_SIZE (PROTO_MEM_PAGES_MAX * sizeof(struct proto_range))
 
 /* What the host wants and has not been told. */
@@ -21,13 +22,21 @@ struct on_demand_want {
 	struct proto_mem_read body;
 };
 
+/* A MEM_WRITE that a thread is bringing to its program; on that thread's stack. */
+struct on_demand_writing {
+	struct on_demand_writing *next;
+	uint64_t tag;
+};
+
 /* Pages of one program, and their bytes. The ranges are put right before the bytes,
  * so that both go out in one piece. */
 struct gathering {
 	struct process *process;
 	pid_t pid;
+	struct process_rights rights;
 	uint32_t n, most;
 	uint64_t addresses[PROTO_MEM_PAGES_MAX];
+	bool writable[PROTO_MEM_PAGES_MAX];
 	struct proto_range ranges[PROTO_MEM_PAGES_MAX];
 	uint32_t n_ranges;
 };
@@ -51,6 +60,7 @@ static void gathering_init(struct gathering *g, const struct guest *guest, struc
 {
 	g->process = process;
 	g->pid = pid;
+	g->rights = process->rights;
 	g->n = g->n_ranges = 0;
 	g->most = (guest->channel->max_message - 512) / (PROTO_PAGE + sizeof(struct proto_range));
 	if (g->most > PROTO_MEM_PAGES_MAX)
@@ -84,19 +94,28 @@ static void pages_read(struct gathering *g, uint32_t first, uint8_t *bytes)
 	}
 }
 
+/* Which pages the program may write, from number `first` on. May block. */
+static void rights_read(struct gathering *g, uint32_t first)
+{
+	for (uint32_t i = first; i < g->n; i++)
+		g->writable[i] = process_may_write(&g->rights, g->addresses[i]);
+}
+
 /* Joins pages that follow each other and have the same rights. */
 static void ranges_make(struct gathering *g)
 {
-	for (uint32_t i = 0; i < g->n; i++) {
-		struct proto_range *last = &g->ranges[g->n_ranges - 1];
-		uint64_t address = g->addresses[i];
-		uint32_t direction = PROTO_RANGE_IN |
-				     (process_may_write(g->process, address) ? PROTO_RANGE_OUT : 0);
+	struct proto_range *last = NULL;
 
-		if (g->n_ranges && last->address + last->length == address && last->direction == direction)
+	for (uint32_t i = 0; i < g->n; i++) {
+		uint64_t address = g->addresses[i];
+		uint32_t direction = PROTO_RANGE_IN | (g->writable[i] ? PROTO_RANGE_OUT : 0);
+
+		if (last && last->address + last->length == address && last->direction == direction)
 			last->length += PROTO_PAGE;
-		else
-			g->ranges[g->n_ranges++] = (struct proto_range){ address, PROTO_PAGE, direction };
+		else {
+			last = &g->ranges[g->n_ranges++];
+			*last = (struct proto_range){ address, PROTO_PAGE, direction };
+		}
 	}
 }
 
@@ -161,6 +180,15 @@ static bool recall(struct gathering *g, const struct call *call, const uint8_t *
 	return g->n > n_read;
 }
 
+/* After the lock was given up. False if the process has ended meanwhile. */
+static bool gathered(struct guest *guest, struct gathering *g, uint64_t process)
+{
+	g->process = process_find(guest, process);
+	if (g->process)
+		g->process->rights = g->rights;
+	return g->process;
+}
+
 /* Reads pages from number `first` on, away from the lock. False if the process has
  * ended meanwhile. */
 static bool pages_read_away(struct guest *guest, struct gathering *g, uint32_t first, uint64_t process,
@@ -168,9 +196,9 @@ static bool pages_read_away(struct guest *guest, struct gathering *g, uint32_t f
 {
 	lead_away(&guest->lead, true);
 	pages_read(g, first, bytes);
+	rights_read(g, first);
 	lead_back(&guest->lead);
-	g->process = process_find(guest, process);
-	return g->process;
+	return gathered(guest, g, process);
 }
 
 int on_demand_gather(struct call *call, const void **datap, uint32_t *sizep)
@@ -245,13 +273,15 @@ int on_demand_wanted(struct guest *guest, const struct proto_message *message)
 	const struct proto_mem_read *body = message->body;
 	struct on_demand_want *want, **at = &guest->wants;
 
-	if (body->address % PROTO_PAGE || body->n_pages < 1 || body->n_pages > PROTO_MEM_PAGES_MAX)
+	if (body->address % PROTO_PAGE || body->n_pages < 1 || body->n_pages > PROTO_MEM_PAGES_MAX ||
+	    body->address > UINT64_MAX - body->n_pages * (uint64_t)PROTO_PAGE)
 		return proto_fault_set(&guest->channel->fault, "MEM_READ: address 0x%llx, n_pages %u",
 				       (unsigned long long)body->address, body->n_pages);
-	want = malloc(sizeof(*want));
 	/* Unanswered, the host gives it up in time. */
+	want = guest->n_wants < WANTS_MAX ? malloc(sizeof(*want)) : NULL;
 	if (!want)
 		return 0;
+	guest->n_wants++;
 	*want = (struct on_demand_want){ .tag = message->header.tag, .body = *body };
 	while (*at)
 		at = &(*at)->next;
@@ -278,10 +308,10 @@ static void want_gather(struct guest *guest, const struct on_demand_want *want, 
 		g->addresses[i] = want->body.address + i * PROTO_PAGE;
 	lead_away(&guest->lead, true);
 	g->n = memory_read_pages(g->pid, g->addresses, n, bytes);
+	rights_read(g, 0);
 	argument_read(&argument, g->pid, &body);
 	lead_back(&guest->lead);
-	g->process = process_find(guest, body.process);
-	if (!g->process)
+	if (!gathered(guest, g, body.process))
 		g->n = 0;
 	ranges_make(g);
 	if (g->n)
@@ -319,9 +349,11 @@ void on_demand_flush(struct guest *guest)
 		struct on_demand_want *want = guest->wants;
 
 		guest->wants = want->next;
+		guest->n_wants--;
 		if (!want_serve(guest, want)) {
 			want->next = guest->wants;
 			guest->wants = want;
+			guest->n_wants++;
 			return;
 		}
 		free(want);
@@ -340,6 +372,7 @@ void on_demand_forget(struct guest *guest)
 		guest->wants = want->next;
 		free(want);
 	}
+	guest->n_wants = 0;
 }
 
 /* ---- what drivers wrote ---- */
@@ -360,18 +393,47 @@ int on_demand_write(struct guest *guest, pid_t pid, const struct proto_message *
 	return r;
 }
 
+static bool is_written(const struct guest *guest, uint64_t tag)
+{
+	const struct on_demand_writing *writing = guest->writings;
+
+	while (writing && writing->tag != tag)
+		writing = writing->next;
+	return writing;
+}
+
+bool on_demand_settle(struct guest *guest, uint64_t tag)
+{
+	while (is_written(guest, tag))
+		lead_wait(&guest->lead, &guest->written);
+	return call_on_demand(guest, tag);
+}
+
+static void writing_end(struct guest *guest, struct on_demand_writing *writing)
+{
+	struct on_demand_writing **at = &guest->writings;
+
+	while (*at != writing)
+		at = &(*at)->next;
+	*at = writing->next;
+	pthread_cond_broadcast(&guest->written);
+}
+
 int on_demand_written(struct guest *guest, const struct proto_message *message)
 {
 	const struct proto_mem_write *body = message->body;
 	struct call *call = call_on_demand(guest, body->call);
+	struct on_demand_writing writing = { .next = guest->writings, .tag = body->call };
+	int r;
 
 	if (!call)
 		return proto_fault_set(&guest->channel->fault, "MEM_WRITE: tag %llu is no ioctl on demand",
 				       (unsigned long long)body->call);
-	if (on_demand_write(guest, call->pid, message) < 0) {
-		call = guest->channel ? call_on_demand(guest, body->call) : NULL;
-		if (call)
-			call->write_failed = true;
-	}
+	guest->writings = &writing;
+	r = on_demand_write(guest, call->pid, message);
+	writing_end(guest, &writing);
+	call = call_on_demand(guest, body->call);
+	if (r < 0 && call)
+		call->write_failed = true;
 	return 0;
 }

@@ -17,6 +17,10 @@ int on_demand_gather(struct call *call, const void **datap, uint32_t *sizep);
  * out of every list. 0 or -EFAULT. */
 int on_demand_write(struct guest *guest, pid_t pid, const struct proto_message *message);
 
+/* Waits until what earlier messages wrote for the call is in its place. Gives the
+ * lock up. False if the call has ended meanwhile. */
+bool on_demand_settle(struct guest *guest, uint64_t tag);
+
 /* MEM_WRITE of the host. -EPROTO (fault in the channel) if it fits no call. */
 int on_demand_written(struct guest *guest, const struct proto_message *message);
 

@@ -82,16 +82,27 @@ static pid_t thread_group(pid_t tid)
 	return tgid;
 }
 
+/* The one that called longest ago and has no call under way, if there is one. */
+static struct process *least_needed(const struct guest *guest)
+{
+	struct process *found = NULL, *last = NULL;
+
+	for (last = guest->processes.processes; last->next; last = last->next)
+		if (!call_of_process(guest, last->next->id))
+			found = last->next;
+	return found ? found : last;
+}
+
 static struct process *process_new(struct guest *guest, pid_t tgid)
 {
 	struct process_table *table = &guest->processes;
-	struct process *process, **last;
+	struct process *process;
 	struct epoll_event event = { .events = EPOLLIN };
 
 	process = calloc(1, sizeof(*process));
 	if (!process)
 		return NULL;
-	process->tgid = tgid;
+	process->tgid = process->rights.tgid = tgid;
 	process->pidfd = syscall(SYS_pidfd_open, tgid, 0);
 	event.data.ptr = process;
 	if (process->pidfd < 0 || epoll_ctl(table->epoll_fd, EPOLL_CTL_ADD, process->pidfd, &event) < 0) {
@@ -103,11 +114,8 @@ static struct process *process_new(struct guest *guest, pid_t tgid)
 	process->id = ++table->last_id;
 	process->next = table->processes;
 	table->processes = process;
-	if (++table->n_processes > PROCESSES_MAX) {
-		for (last = &table->processes; (*last)->next; last = &(*last)->next)
-			;
-		process_forget(guest, *last);
-	}
+	if (++table->n_processes > PROCESSES_MAX)
+		process_forget(guest, least_needed(guest));
 	return process;
 }
 
@@ -179,20 +187,20 @@ static bool maps_find(pid_t tgid, uint64_t address, struct process_vma *vma)
 	return true;
 }
 
-bool process_may_write(struct process *process, uint64_t address)
+bool process_may_write(struct process_rights *rights, uint64_t address)
 {
 	uint64_t now_ns = channel_now_ns();
 	struct process_vma vma;
 
 	for (size_t i = 0; i < PROCESS_VMAS; i++) {
-		const struct process_vma *known = &process->vmas[i];
+		const struct process_vma *known = &rights->vmas[i];
 
 		if (address >= known->start && address < known->end && now_ns - known->seen_ns < FRESH_NS)
 			return true;
 	}
-	if (!maps_find(process->tgid, address, &vma))
+	if (!maps_find(rights->tgid, address, &vma))
 		return false;
-	process->vmas[process->next_vma++ % PROCESS_VMAS] = vma;
+	rights->vmas[rights->next_vma++ % PROCESS_VMAS] = vma;
 	return true;
 }
 

@@ -27,6 +27,13 @@ struct process_vma {
 	uint64_t seen_ns;
 };
 
+/* What is known of that. Plain values: a thread without the lock has a copy. */
+struct process_rights {
+	pid_t tgid;
+	struct process_vma vmas[PROCESS_VMAS];
+	uint32_t next_vma;
+};
+
 /* A page that a command's driver touched: `page` itself, or as many pages behind
  * the one to which the pointer at `offset` of the argument points. */
 struct process_item {
@@ -46,8 +53,7 @@ struct process {
 	uint64_t id; /* for the host */
 	pid_t tgid;
 	int pidfd;
-	struct process_vma vmas[PROCESS_VMAS];
-	uint32_t next_vma;
+	struct process_rights rights;
 	struct process_command commands[PROCESS_COMMANDS];
 	uint32_t next_command;
 };
@@ -79,9 +85,9 @@ struct process *process_find(struct guest *guest, uint64_t id);
 void process_ended(struct guest *guest);
 
 /* True if the process may write the page at `address`. Looks at /proc/PID/maps if
- * need be: what may be written is believed for a millisecond, what may not is looked
+ * need be, which waits for who changes the process's mappings (so not under the lock): what may be written is believed for a millisecond, what may not is looked
  * up each time. (If that changes in between, the call's writing finds out.) */
-bool process_may_write(struct process *process, uint64_t address);
+bool process_may_write(struct process_rights *rights, uint64_t address);
 
 /* What the command touched before, or NULL. */
 const struct process_command *process_recall(const struct process *process, uint32_t command);

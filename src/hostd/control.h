@@ -20,6 +20,7 @@ enum control_kind {
 	CONTROL_DEVICE_END, /* all that were there at the start are told */
 	CONTROL_OPENED, /* answer to CONTROL_OPEN; error, or 0 with the descriptor */
 	CONTROL_MIRROR_STARTED, /* answer to CONTROL_MIRROR; error, or 0 with its socket */
+	CONTROL_MIRROR_ENDED, /* the process of mirror `tag` has ended, for whatever reason */
 	/* session → supervisor */
 	CONTROL_OPEN, /* open device `id` with `flags`; answered by CONTROL_OPENED */
 	CONTROL_OPEN_CANCEL, /* interrupt the open with this tag, if it still runs */

@@ -35,15 +35,33 @@ static void mirror_unlink(struct guest_mirror *mirror)
 	mirror->session = NULL;
 }
 
+/* Devices that it had open are closed now, which the session may wait for. */
+static void tell_ended(const struct guest_mirror *mirror)
+{
+	struct control_message message = { .kind = CONTROL_MIRROR_ENDED, .tag = mirror->id };
+	struct guest_session *session = mirror->session;
+	int r;
+
+	if (!session || !session->broker)
+		return;
+	r = broker_send(session->broker, &message, -1);
+	if (r < 0 && r != -EPIPE) {
+		log_error("session %d does not take its answers and is killed", (int)session->pid);
+		kill(session->pid, SIGKILL);
+	}
+}
+
 static int on_child(sd_event_source *source, const siginfo_t *info, void *context)
 {
 	struct guest_mirror *mirror = context;
 
-	/* SIGKILL is ours; anything else is worth a look. */
-	if (info->si_code != CLD_EXITED && info->si_status != SIGKILL)
+	/* SIGKILL is ours; anything else is worth a look. A guest can cause it. */
+	if (info->si_code != CLD_EXITED && info->si_status != SIGKILL && mirror->session &&
+	    log_limit_pass(&mirror->session->mirror_limit, "mirrors"))
 		log_error("mirror %d was ended by signal %d (%s)%s", (int)mirror->pid, info->si_status,
 			  strsignal(info->si_status),
 			  info->si_status == SIGSYS ? ": it made a forbidden system call" : "");
+	tell_ended(mirror);
 	mirror_unlink(mirror);
 	sd_event_source_disable_unref(mirror->child);
 	free(mirror);
@@ -95,7 +113,8 @@ static int mirror_serve(struct guest *guest, uint64_t id)
 	r = mirror_start(guest, id, &socket);
 	if (r < 0) {
 		answer.error = -r;
-		log_error("guest \"%s\": starting a mirror: %s", guest->name, strerror(-r));
+		if (log_limit_pass(&guest->session.mirror_limit, guest->name))
+			log_error("guest \"%s\": starting a mirror: %s", guest->name, strerror(-r));
 	}
 	r = broker_send(guest->session.broker, &answer, socket);
 	if (socket >= 0)

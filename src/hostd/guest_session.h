@@ -16,6 +16,7 @@
 
 #include "hostd/announce.h"
 #include "hostd/broker.h"
+#include "proto/log.h"
 
 struct guest;
 
@@ -33,6 +34,7 @@ struct guest_session {
 	uint32_t uid;
 	uint32_t mirror_uid;
 	struct guest_mirror *mirrors;
+	struct log_limit mirror_limit; /* of lines about them */
 	uint32_t domid; /* CONTROL_VCHAN: whom it was started for */
 	bool up; /* a guest is connected */
 	bool ending; /* it was told to end */

@@ -13,6 +13,8 @@
 #include "hostd/ioctl.h"
 #include "hostd/session.h"
 
+#define COLLECT_MS 5000 /* how long a mirror may take to copy a few pages */
+
 /* Runs of changed bytes that wait to be sent. They point into the window. */
 struct changes {
 	struct session *session;
@@ -76,7 +78,8 @@ static void page_compare(struct changes *changes, const struct mirror_page *page
 			at++;
 			continue;
 		}
-		for (begin = at; at < PROTO_PAGE && then[at] != now[at];)
+		/* The mirror may go on writing: look at each byte once. */
+		for (begin = at++; at < PROTO_PAGE && then[at] != now[at];)
 			at++;
 		changes_add(changes, page->address + begin, now + begin, at - begin);
 	}
@@ -103,11 +106,11 @@ static bool window_fill(struct mirror *mirror, uint32_t first, uint32_t n)
 	}
 	shared->n_pages = n;
 	shared->job = MIRROR_COLLECT;
-	return mirror_run(mirror);
+	return mirror_run(mirror, COLLECT_MS);
 }
 
 /* Collects all pages of the call; changes of the last ones stay in *changes. False
- * when the mirror died. Under the lock: no page comes any more. */
+ * when the mirror died. No page comes any more. Gives the lock up. */
 static bool collect(struct changes *changes, struct mirror *mirror)
 {
 	uint32_t done = mirror->shared->n_collected;
@@ -119,12 +122,18 @@ static bool collect(struct changes *changes, struct mirror *mirror)
 	window_compare(changes, mirror, 0, done);
 	while (done < mirror->n_pages) {
 		uint32_t n = mirror->n_pages - done;
+		bool alive;
 
 		if (n > MIRROR_WINDOW_PAGES)
 			n = MIRROR_WINDOW_PAGES;
 		changes_send(changes); /* the window is overwritten */
-		if (!window_fill(mirror, done, n))
+		lead_away(&changes->session->lead, true);
+		alive = window_fill(mirror, done, n);
+		lead_back(&changes->session->lead);
+		if (!alive) {
+			mirror_end(changes->session, mirror);
 			return false;
+		}
 		window_compare(changes, mirror, done, n);
 		done += n;
 	}
@@ -162,7 +171,6 @@ static void answer(struct session *session, struct operation *operation, struct 
 	};
 	uint64_t tag = operation->tag;
 
-	operation->mirror = NULL;
 	operation_leave(session, operation);
 	if (changes)
 		changes_close(changes);
@@ -179,7 +187,7 @@ static void run(struct session *session, const struct proto_message *message, st
 	struct changes changes;
 	uint64_t since_ns;
 	int64_t result;
-	bool alive;
+	bool alive, interrupted;
 	int r;
 
 	changes.session = session;
@@ -197,9 +205,13 @@ static void run(struct session *session, const struct proto_message *message, st
 	mirror_keep_begin(mirror);
 	operation->mirror = mirror;
 	since_ns = operation_begin(session, operation, handle);
-	alive = r == 0 && mirror_run(mirror);
+	alive = r == 0 && mirror_run(mirror, 0);
 	operation_end(session, operation, handle, since_ns);
-	mirror->n_wanted = 0; /* what comes from now on comes too late */
+	/* What comes from now on comes too late. */
+	mirror->operation = NULL;
+	mirror->n_wanted = 0;
+	operation->mirror = NULL;
+	interrupted = operation->interrupted;
 	result = r < 0 ? r : alive ? shared->result : -EFAULT;
 	if (result < -4095 || result > INT32_MAX)
 		result = -EIO;
@@ -211,6 +223,8 @@ static void run(struct session *session, const struct proto_message *message, st
 	answer(session, operation, handle, result, &changes);
 	mirror_keep_end(mirror);
 	mirror_memory_end(session, mirror);
+	if (interrupted)
+		mirror_interrupt_end(session, mirror);
 	operation_handle_put(session, handle);
 }
 

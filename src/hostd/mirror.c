@@ -19,7 +19,8 @@
 #include "hostd/session.h"
 
 #define START_SECONDS 5
-#define RETIRE_PAGES 65536u /* page tables grow with what was ever touched: start anew */
+#define STARTS_MAX 4 /* at once: the processors are needed for calls, whose pages do not wait long */
+#define LOOK_MS 100 /* how often who waits with a limit looks */
 #define SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE)
 
 void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms)
@@ -50,9 +51,11 @@ static bool mirror_dead(const struct mirror *mirror)
 
 /* ---- jobs and services ---- */
 
-bool mirror_run(struct mirror *mirror)
+bool mirror_run(struct mirror *mirror, uint32_t limit_ms)
 {
+	static const struct timespec look = { .tv_nsec = LOOK_MS * 1000000l };
 	struct mirror_shared *shared = mirror->shared;
+	uint64_t until_ns = limit_ms ? channel_now_ns() + limit_ms * UINT64_C(1000000) : UINT64_MAX;
 	uint32_t answer;
 
 	shared->cpu = sched_getcpu();
@@ -62,11 +65,11 @@ bool mirror_run(struct mirror *mirror)
 		answer = __atomic_load_n(&shared->answer, __ATOMIC_SEQ_CST);
 		if (answer == mirror->serial)
 			return true;
-		if (mirror_dead(mirror))
+		if (mirror_dead(mirror) || (limit_ms && channel_now_ns() > until_ns))
 			return false;
-		/* No timeout, which would cost more than all the rest in a virtual
+		/* No timeout for a call, which would cost more than all the rest in a virtual
 		 * machine: mirror_poll() wakes us until we have seen that it is dead. */
-		futex(&shared->answer, FUTEX_WAIT, answer, NULL);
+		futex(&shared->answer, FUTEX_WAIT, answer, limit_ms ? &look : NULL);
 	}
 }
 
@@ -117,8 +120,9 @@ void mirror_interrupt(struct mirror *mirror)
 {
 	struct mirror_request request = { .kind = MIRROR_INTERRUPT };
 
-	/* When its queue is full it is asked again soon. */
-	if (!mirror_dead(mirror))
+	/* While it waits for a page a signal would only make it turn in circles. When its
+	 * queue is full it is asked again soon. */
+	if (!mirror_dead(mirror) && !mirror->n_wanted)
 		(void)request_send(mirror, &request, -1, MSG_DONTWAIT);
 }
 
@@ -136,6 +140,12 @@ void mirror_end(struct session *session, struct mirror *mirror)
 	(void)control_send(session->control_fd, &message, -1);
 	pthread_cond_broadcast(&session->mirrors.changed);
 	readiness_wake(session);
+}
+
+void mirror_unuse(struct session *session, struct mirror *mirror)
+{
+	if (--mirror->n_users == 0 && mirror->state == MIRROR_DEAD)
+		readiness_wake(session);
 }
 
 void mirror_end_process(struct session *session, uint64_t process)
@@ -205,21 +215,23 @@ static int region_watch(const struct mirror *mirror, uint64_t begin, uint64_t en
 /* Until the process has become what it shall be. Without the lock. */
 static int mirror_settle(struct mirror *mirror)
 {
-	static const struct timespec look = { .tv_sec = START_SECONDS };
-	uint64_t base = 0, end;
+	static const struct timespec look = { .tv_nsec = LOOK_MS * 1000000l };
+	uint64_t base = 0, end, until_ns = channel_now_ns() + START_SECONDS * UINT64_C(1000000000);
+	void *shared;
 	int memfd = -1, r;
 
 	r = hello_receive(mirror, &memfd, &base);
 	if (r < 0)
 		return r;
-	mirror->shared = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	shared = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	r = shared == MAP_FAILED ? -errno : 0;
 	close(memfd);
-	if (mirror->shared == MAP_FAILED) {
-		mirror->shared = NULL;
-		return -errno;
-	}
+	if (r < 0)
+		return r;
+	mirror->shared = shared;
 	mirror->untrusted_window = (uint8_t *)mirror->shared + MIRROR_PAGE;
-	if (!__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST))
+	while (!__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST) && !mirror_dead(mirror) &&
+	       channel_now_ns() < until_ns)
 		futex(&mirror->shared->answer, FUTEX_WAIT, 0, &look);
 	if (__atomic_load_n(&mirror->shared->answer, __ATOMIC_SEQ_CST) != 1)
 		return -ETIMEDOUT;
@@ -242,6 +254,18 @@ void mirror_launched(struct session *session, const struct control_message *mess
 	}
 	mirror->socket = fd;
 	mirror->error = fd < 0 ? (message->error > 0 ? message->error : EIO) : 0;
+	pthread_cond_broadcast(&session->mirrors.changed);
+}
+
+void mirror_gone(struct session *session, uint64_t id)
+{
+	struct mirror *mirror = mirror_find(session, id);
+
+	if (!mirror)
+		return;
+	mirror->gone = true;
+	mirror_end(session, mirror);
+	readiness_wake(session);
 	pthread_cond_broadcast(&session->mirrors.changed);
 }
 
@@ -272,6 +296,9 @@ static int mirror_start(struct session *session, uint64_t process, struct mirror
 	if (!mirror)
 		return -ENOMEM;
 	message.tag = mirror->id;
+	/* It takes some milliseconds. */
+	channel_arm(session->channel, false);
+	lead_wake(&session->lead);
 	if (control_send(session->control_fd, &message, -1) < 0)
 		session_end(session, "the supervisor is gone");
 	while (mirror->state == MIRROR_STARTING && mirror->socket < 0 && !mirror->error)
@@ -290,8 +317,8 @@ static int mirror_start(struct session *session, uint64_t process, struct mirror
 	}
 	if (log_limit_pass(&session->limit, session->guest))
 		log_error("guest \"%s\": no mirror for ioctls on demand: %s", session->guest, strerror(-r));
-	mirror->n_users--;
 	mirror_end(session, mirror);
+	mirror_unuse(session, mirror);
 	return r == -ENOMEM ? r : -EIO;
 }
 
@@ -309,6 +336,7 @@ static struct mirror *idle_find(struct session *session, uint64_t process, bool 
 int mirror_take(struct session *session, uint64_t process, struct mirror **mirrorp)
 {
 	struct mirror *mirror;
+	int r;
 
 	for (;;) {
 		mirror = idle_find(session, process, false);
@@ -318,8 +346,17 @@ int mirror_take(struct session *session, uint64_t process, struct mirror **mirro
 			*mirrorp = mirror;
 			return 0;
 		}
-		if (session->mirrors.n_mirrors < MIRRORS_MAX)
-			return mirror_start(session, process, mirrorp);
+		if (session->mirrors.n_starting == STARTS_MAX) {
+			lead_wait(&session->lead, &session->mirrors.changed);
+			continue;
+		}
+		if (session->mirrors.n_mirrors < MIRRORS_MAX) {
+			session->mirrors.n_starting++;
+			r = mirror_start(session, process, mirrorp);
+			session->mirrors.n_starting--;
+			pthread_cond_broadcast(&session->mirrors.changed);
+			return r;
+		}
 		/* One that serves another program makes room. */
 		mirror = idle_find(session, process, true);
 		if (mirror)
@@ -330,15 +367,13 @@ int mirror_take(struct session *session, uint64_t process, struct mirror **mirro
 
 void mirror_give(struct session *session, struct mirror *mirror)
 {
-	mirror->operation = NULL;
 	if (mirror->state == MIRROR_BUSY)
 		mirror->state = MIRROR_IDLE;
-	if (mirror->n_supplied > RETIRE_PAGES)
+	/* Page tables stay until the process ends. */
+	if (mirror->n_regions > MIRROR_REGIONS_MAX)
 		mirror_end(session, mirror);
-	mirror->n_users--;
 	pthread_cond_broadcast(&session->mirrors.changed);
-	if (mirror->state == MIRROR_DEAD)
-		readiness_wake(session);
+	mirror_unuse(session, mirror);
 }
 
 /* ---- devices ---- */
@@ -355,51 +390,74 @@ static int ask_away(struct session *session, struct mirror *mirror, const struct
 	lead_back(&session->lead);
 	if (r == -ETIMEDOUT || r == -EPIPE)
 		mirror_end(session, mirror);
-	if (--mirror->n_users == 0 && mirror->state == MIRROR_DEAD)
-		readiness_wake(session);
+	mirror_unuse(session, mirror);
 	return r;
+}
+
+void mirror_interrupt_end(struct session *session, struct mirror *mirror)
+{
+	struct mirror_request request = { .kind = MIRROR_DETACH, .fd = -1 };
+
+	/* It does what it is asked in order. */
+	if (mirror->state != MIRROR_DEAD)
+		ask_away(session, mirror, &request, -1);
 }
 
 static void detach(struct session *session, struct mirror *mirror, uint32_t i)
 {
-	struct mirror_request request = { .kind = MIRROR_DETACH, .fd = mirror->files[i].fd };
+	struct mirror_request request = { .kind = MIRROR_DETACH, .fd = MIRROR_FILE_FIRST + i };
 
-	mirror->files[i] = mirror->files[--mirror->n_files];
+	mirror->files[i] = 0;
 	if (mirror->state != MIRROR_DEAD)
 		ask_away(session, mirror, &request, -1);
+}
+
+static uint32_t file_find(const struct mirror *mirror, uint64_t handle)
+{
+	uint32_t i = 0;
+
+	while (i < MIRROR_FILES_MAX && mirror->files[i] != handle)
+		i++;
+	return i;
 }
 
 int mirror_attach(struct session *session, struct mirror *mirror, const struct handle *handle, int *fdp)
 {
 	struct mirror_request request = { .kind = MIRROR_ATTACH };
-	uint64_t id = handle->id;
+	uint32_t i = file_find(mirror, handle->id);
 	int r;
 
-	for (uint32_t i = 0; i < mirror->n_files; i++) {
-		if (mirror->files[i].handle == id) {
-			*fdp = mirror->files[i].fd;
-			return 0;
-		}
+	if (i < MIRROR_FILES_MAX) {
+		*fdp = MIRROR_FILE_FIRST + i;
+		return 0;
 	}
-	if (mirror->n_files == MIRROR_FILES_MAX)
-		detach(session, mirror, 0);
+	i = file_find(mirror, 0);
+	if (i == MIRROR_FILES_MAX) {
+		i = mirror->next_file++ % MIRROR_FILES_MAX;
+		detach(session, mirror, i);
+	}
+	request.fd = MIRROR_FILE_FIRST + i;
+	mirror->files[i] = handle->id; /* it may be there from now on */
 	r = ask_away(session, mirror, &request, handle->fd);
-	if (r < 0)
-		return r;
-	mirror->files[mirror->n_files].handle = id;
-	mirror->files[mirror->n_files++].fd = r;
-	*fdp = r;
+	if (r < 0) {
+		mirror_end(session, mirror);
+		return -EIO;
+	}
+	*fdp = request.fd;
 	return 0;
 }
 
-/* Some mirror that has the handle's device open; *ip is its place there. */
+/* Some mirror that has, or may have, the handle's device open; *ip is its place. */
 static struct mirror *attached_find(struct session *session, uint64_t handle, uint32_t *ip)
 {
-	for (struct mirror *mirror = session->mirrors.mirrors; mirror; mirror = mirror->next)
-		for (*ip = 0; *ip < mirror->n_files; (*ip)++)
-			if (mirror->state != MIRROR_DEAD && mirror->files[*ip].handle == handle)
-				return mirror;
-	return NULL;
+	struct mirror *mirror = session->mirrors.mirrors;
+
+	for (; mirror; mirror = mirror->next) {
+		*ip = file_find(mirror, handle);
+		if (*ip < MIRROR_FILES_MAX && !mirror->gone)
+			break;
+	}
+	return mirror;
 }
 
 void mirror_forget(struct session *session, const struct handle *handle)
@@ -407,11 +465,26 @@ void mirror_forget(struct session *session, const struct handle *handle)
 	struct mirror *mirror;
 	uint32_t i;
 
-	while ((mirror = attached_find(session, handle->id, &i)))
-		detach(session, mirror, i);
+	while ((mirror = attached_find(session, handle->id, &i))) {
+		if (mirror->state == MIRROR_DEAD)
+			lead_wait(&session->lead, &session->mirrors.changed);
+		else
+			detach(session, mirror, i);
+	}
 }
 
 /* ---- the readiness thread ---- */
+
+/* Looks at faults that were left, of one mirror. */
+static void faults_left(struct session *session)
+{
+	struct mirror *mirror = session->mirrors.mirrors;
+
+	while (mirror && !mirror->faulting)
+		mirror = mirror->next;
+	if (mirror)
+		mirror_faults(session, mirror);
+}
 
 void mirror_poll(struct session *session)
 {
@@ -427,13 +500,13 @@ void mirror_poll(struct session *session)
 		}
 		if (dead && mirror->n_users && mirror->shared) {
 			futex(&mirror->shared->answer, FUTEX_WAKE, INT32_MAX, NULL);
-			session->mirrors.expected = session->readiness.changed = true;
+			session->readiness.changed = true; /* look again soon */
 		}
 		if (dead && mirror->n_armed && !mirror->removing) {
 			readiness_unwatch_mirror(session, mirror->id);
 			mirror->removing = true;
 		}
-		if (dead && !mirror->n_users && !mirror->n_armed) {
+		if (dead && !mirror->n_users && !mirror->n_armed && (mirror->gone || mirror->socket < 0)) {
 			*at = mirror->next;
 			session->mirrors.n_mirrors--;
 			pthread_cond_broadcast(&session->mirrors.changed);
@@ -442,9 +515,10 @@ void mirror_poll(struct session *session)
 		}
 		at = &mirror->next;
 	}
+	faults_left(session);
 }
 
-void mirror_event(struct session *session, uint64_t id, bool fault, bool more)
+void mirror_event(struct session *session, uint64_t id, bool fault, bool more, int result)
 {
 	struct mirror *mirror = mirror_find(session, id);
 
@@ -456,7 +530,12 @@ void mirror_event(struct session *session, uint64_t id, bool fault, bool more)
 	}
 	if (mirror->state == MIRROR_DEAD)
 		return;
-	if (fault && more) {
+	if (fault && result > 0) {
+		/* A poll ends when completions come too fast. */
+		if (!more) {
+			readiness_watch_faults(session, mirror->id, mirror->watcher);
+			mirror->n_armed++;
+		}
 		mirror_faults(session, mirror);
 		return;
 	}

@@ -26,8 +26,8 @@
 
 #define MIRROR_HELLO_FDS 2 /* userfaultfd, shared memory; with the region's base */
 #define MIRRORS_MAX PROTO_IN_FLIGHT_MAX /* of one session */
-#define MIRROR_FILES_MAX 32u /* devices open in one mirror */
 #define MIRROR_WANTED_MAX 8u /* faults of one mirror that wait for the guest */
+#define MIRROR_REGIONS_MAX 256u /* of 2 MiB, each with a page table: then start anew */
 
 struct control_message;
 struct handle;
@@ -57,6 +57,9 @@ struct mirror_wanted {
 struct mirror_refused {
 	struct mirror_refused *next;
 	uint64_t address;
+	uint32_t protection; /* what stays allowed: mprotect(2) */
+	bool due; /* the mirror has not been told */
+	uint32_t n_again; /* faults there since */
 };
 
 enum mirror_state { MIRROR_STARTING, MIRROR_IDLE, MIRROR_BUSY, MIRROR_DEAD };
@@ -76,17 +79,17 @@ struct mirror {
 	uint32_t n_armed; /* polls that the kernel holds */
 	bool watched; /* its descriptors are, or were, polled */
 	bool removing; /* and are being taken back */
+	bool faulting; /* it has more faults than were looked at */
+	bool gone; /* the process has ended, and all that it had open is closed */
 	pthread_mutex_t service_lock; /* one request at a time; not under it: the session's */
-	struct {
-		uint64_t handle;
-		int fd; /* there */
-	} files[MIRROR_FILES_MAX];
-	uint32_t n_files;
-	uint64_t n_supplied; /* pages in its whole life */
+	uint64_t files[MIRROR_FILES_MAX]; /* handles; number n is MIRROR_FILE_FIRST + n there */
+	uint32_t next_file; /* the one to go when all are used */
+	uint64_t regions[2 * MIRROR_REGIONS_MAX]; /* hashed: where pages were in its life */
+	uint32_t n_regions;
 	uint64_t kept[MIRROR_KEPT_MAX]; /* pages that stayed there after the last call */
 	uint32_t n_kept;
 	/* The call under way. */
-	struct operation *operation;
+	struct operation *operation; /* NULL: no page is given */
 	uint64_t tag;
 	struct mirror_page *pages;
 	uint32_t n_pages;
@@ -94,6 +97,7 @@ struct mirror {
 	struct mirror_wanted wanted[MIRROR_WANTED_MAX];
 	uint32_t n_wanted;
 	struct mirror_refused *refused;
+	uint32_t n_refusing; /* of them, those that are not done */
 	bool withheld; /* a page did not come in time: no other is waited for */
 	uint64_t ahead_address; /* a fault here goes on with a sequence */
 	uint32_t ahead_pages; /* how many to ask for then */
@@ -102,12 +106,14 @@ struct mirror {
 struct mirror_table {
 	struct mirror *mirrors;
 	uint32_t n_mirrors;
+	uint32_t n_starting;
 	uint64_t last_id;
 	uint64_t last_tag; /* of MEM_READ */
 	uint64_t n_pages; /* snapshots of all calls under way */
 	uint64_t max_pages; /* quota */
 	uint32_t wait_ms; /* how long a driver may wait for a page */
 	bool expected; /* some fault waits for the guest */
+	bool refusals; /* some page is to be refused, which a serving thread does */
 	pthread_cond_t changed; /* a mirror started, died or became idle */
 };
 
@@ -122,9 +128,13 @@ void mirror_give(struct session *session, struct mirror *mirror);
 
 /* The supervisor's answer: the socket of a new process, or -1 and an errno. */
 void mirror_launched(struct session *session, const struct control_message *message, int fd);
+/* It tells that the process of mirror `id` has ended. */
+void mirror_gone(struct session *session, uint64_t id);
 
 /* Ends a mirror: it crashed, broke the rules, or is not needed any more. */
 void mirror_end(struct session *session, struct mirror *mirror);
+/* Takes one back from mirror->n_users. */
+void mirror_unuse(struct session *session, struct mirror *mirror);
 /* A process of the guest has ended: so do its mirrors. */
 void mirror_end_process(struct session *session, uint64_t process);
 
@@ -140,17 +150,23 @@ void mirror_forget(struct session *session, const struct handle *handle);
 int mirror_ask(struct mirror *mirror, const struct mirror_request *request, int fd);
 /* Asks the mirror to interrupt the worker. Does not wait. */
 void mirror_interrupt(struct mirror *mirror);
+/* When this returns, no interrupt is on its way to the worker. Gives the lock up. */
+void mirror_interrupt_end(struct session *session, struct mirror *mirror);
 
-/* Has the worker do what shared->job says and waits for it. Without the lock.
- * False when the mirror died. */
-bool mirror_run(struct mirror *mirror);
+/* Has the worker do what shared->job says and waits for it, at most `limit_ms`
+ * unless that is 0. Without the lock. False when the mirror died or took longer. */
+bool mirror_run(struct mirror *mirror, uint32_t limit_ms);
 
 /* Readiness thread: polls of new mirrors, and the end of dead ones. */
 void mirror_poll(struct session *session);
-/* A poll of mirror `id` completed: `fault`, or the end of its socket. */
-void mirror_event(struct session *session, uint64_t id, bool fault, bool more);
+/* A poll of mirror `id` completed with `result`: `fault`, or the end of its socket.
+ * `more`: it goes on. */
+void mirror_event(struct session *session, uint64_t id, bool fault, bool more, int result);
 
 /* ---- mirror_memory.c: the memory of a call ---- */
+
+/* Remembers that there is, or may be, a page table for this address in the mirror. */
+void mirror_region_note(struct mirror *mirror, uint64_t address);
 
 /* Puts a run of pages into the mirror, from `bytes`, which live until the call
  * ends if `owned` is false (else they are freed then). 0, or -ENOMEM when the quota
@@ -164,14 +180,16 @@ int mirror_supply(struct session *session, struct mirror *mirror, const struct p
 void mirror_keep_begin(struct mirror *mirror);
 void mirror_keep_end(struct mirror *mirror);
 
-/* The userfaultfd is readable. Gives the lock up. */
+/* Refuses one page of those that are due. Gives the lock up. */
+void mirror_refuse(struct session *session);
+
+/* The userfaultfd is readable. */
 void mirror_faults(struct session *session, struct mirror *mirror);
 
-/* A MEM_READ_ANSWER of the guest, or the end of the session for a violation. Gives
- * the lock up. */
+/* A MEM_READ_ANSWER of the guest, or the end of the session for a violation. */
 void mirror_answered(struct session *session, const struct proto_message *message);
 
-/* Refuses pages for which the guest was asked too long ago. Gives the lock up. */
+/* Refuses pages for which the guest was asked too long ago. */
 void mirror_expire(struct session *session);
 
 /* Sends requests that found no room. False if there is still none. */

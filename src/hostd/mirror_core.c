@@ -10,6 +10,7 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <linux/sched.h>
@@ -141,6 +142,12 @@ static CORE void collect(const struct mirror_private *private, struct mirror_sha
 	shared->n_collected = n;
 }
 
+/* What a driver installed would be out of reach for the program: it must not pile up. */
+static CORE void files_drop(void)
+{
+	call3(__NR_close_range, 1, MIRROR_FILE_FIRST - 1, 0);
+}
+
 static CORE void job_run(const struct mirror_private *private, struct mirror_shared *shared)
 {
 	if (shared->job == MIRROR_CALL)
@@ -149,6 +156,8 @@ static CORE void job_run(const struct mirror_private *private, struct mirror_sha
 		shared->result = ioctl_compat(shared->fd, shared->command, shared->argument);
 	else if (shared->job == MIRROR_CALL)
 		shared->result = call3(__NR_ioctl, shared->fd, shared->command, shared->argument);
+	if (shared->job == MIRROR_CALL)
+		files_drop();
 	collect(private, shared);
 }
 
@@ -220,8 +229,12 @@ static CORE long service_receive(int socket, struct mirror_request *request, int
 static CORE long service_run(const struct mirror_private *private, const struct mirror_request *request,
 			     int fd)
 {
-	if (request->kind == MIRROR_ATTACH)
-		return fd;
+	if (request->kind == MIRROR_ATTACH) {
+		long r = call3(__NR_dup3, fd, request->fd, O_CLOEXEC);
+
+		call3(__NR_close, fd, 0, 0);
+		return r;
+	}
 	if (request->kind == MIRROR_DETACH)
 		return call3(__NR_close, request->fd, 0, 0);
 	if (request->kind == MIRROR_PROTECT)

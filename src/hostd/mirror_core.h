@@ -24,6 +24,8 @@
 #define MIRROR_LOW UINT64_C(0x10000) /* vm.mmap_min_addr: nothing is mapped below */
 #define MIRROR_TOP UINT64_C(0x7ffffffff000) /* TASK_SIZE of x86-64 with 4-level paging */
 #define MIRROR_FILTER_MAX 120u
+#define MIRROR_FILE_FIRST 16 /* the devices' descriptors; 0 is the socket */
+#define MIRROR_FILES_MAX 32u /* devices open in one mirror */
 
 /* The region, in pages from its base. */
 #define MIRROR_CODE_PAGES 2u
@@ -56,7 +58,7 @@ struct mirror_shared {
 	uint32_t request; /* futex */
 	uint32_t answer; /* futex; 1 when the worker is ready, 0 before */
 	uint32_t job; /* enum mirror_job */
-	int32_t fd; /* the device, as MIRROR_ATTACH answered */
+	int32_t fd; /* the device, as MIRROR_ATTACH named it */
 	uint32_t command;
 	uint32_t compat; /* the caller is a 32-bit program */
 	uint64_t argument;
@@ -72,7 +74,7 @@ struct mirror_shared {
 /* Requests to the service thread, over its SOCK_SEQPACKET socket; each but the last
  * is answered by one int64_t, the result or a negative errno. */
 enum mirror_service {
-	MIRROR_ATTACH = 1, /* a descriptor comes along; its number here */
+	MIRROR_ATTACH = 1, /* a descriptor comes along, to have number `fd` here */
 	MIRROR_DETACH, /* close `fd` */
 	MIRROR_PROTECT, /* mprotect(2) */
 	MIRROR_INTERRUPT, /* a signal to the worker; not answered */
@@ -100,8 +102,9 @@ struct mirror_private {
 _Static_assert(sizeof(struct mirror_shared) <= MIRROR_PAGE, "one page");
 _Static_assert(sizeof(struct mirror_private) <= MIRROR_PAGE, "one page");
 
-/* Memory of the region that starts at `base`. */
-static inline void *mirror_at(uint64_t base, uint32_t page)
+/* Memory of the region that starts at `base`. Always inline: mirror_core.c calls
+ * nothing outside its section. */
+static inline __attribute__((always_inline)) void *mirror_at(uint64_t base, uint32_t page)
 {
 	return (void *)(uintptr_t)(base + (uint64_t)page * MIRROR_PAGE);
 }

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -108,7 +109,8 @@ static int filter_native(scmp_filter_ctx ctx)
 {
 	static const int allowed[] = {
 		SCMP_SYS(ioctl), SCMP_SYS(futex), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(close),
-		SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit_group),
+		SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit_group), SCMP_SYS(dup3),
+		SCMP_SYS(close_range),
 	};
 	int r = 0;
 
@@ -237,6 +239,19 @@ static int memory_make(void)
 	return fd;
 }
 
+static void limits_set(void)
+{
+	static const struct rlimit files = { MIRROR_FILE_FIRST + MIRROR_FILES_MAX,
+					     MIRROR_FILE_FIRST + MIRROR_FILES_MAX };
+	static const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	/* A program's memory is in it: it leaves no trace. */
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
 int mirror_main(int socket, uint32_t uid)
 {
 	const char *what = "userfaultfd (root, or access to /dev/userfaultfd, is needed)";
@@ -256,7 +271,6 @@ int mirror_main(int socket, uint32_t uid)
 	private = mirror_at(base, MIRROR_AT_PRIVATE);
 	if (r == 0) {
 		private->base = base;
-		private->socket = socket;
 		what = "the seccomp filter";
 		r = filter_make(private);
 	}
@@ -268,10 +282,10 @@ int mirror_main(int socket, uint32_t uid)
 		log_error("mirror cannot start: %s: %s", what, strerror(-r));
 		return EXIT_FAILURE;
 	}
-	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	/* Nothing stays open but the socket. */
-	close_range(0, socket - 1, 0);
-	close_range(socket + 1, ~0U, 0);
+	limits_set();
+	/* Nothing stays open but the socket, which becomes 0. */
+	if (dup2(socket, 0) < 0 || close_range(1, ~0U, 0) < 0)
+		return EXIT_FAILURE;
 	core_enter(base);
 	return EXIT_FAILURE;
 }

@@ -19,10 +19,31 @@
 #include "hostd/session.h"
 
 #define AHEAD_MAX 16u /* pages of a sequence to ask for at once */
+#define FAULTS_AT_ONCE 16 /* then others get the lock */
+#define REFUSED_AGAIN_MAX 8 /* faults on a page that was refused */
+#define REGION_SHIFT 21 /* of memory under one page table */
 
 static uint64_t page_of(uint64_t address)
 {
 	return address & ~(uint64_t)(PROTO_PAGE - 1);
+}
+
+void mirror_region_note(struct mirror *mirror, uint64_t address)
+{
+	const uint32_t n = 2 * MIRROR_REGIONS_MAX;
+	uint64_t region = (address >> REGION_SHIFT) + 1;
+	uint32_t at = region * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+
+	/* With more than that it ends after the call. */
+	if (mirror->n_regions > MIRROR_REGIONS_MAX)
+		return;
+	for (at %= n; mirror->regions[at] != region; at = (at + 1) % n) {
+		if (!mirror->regions[at]) {
+			mirror->regions[at] = region;
+			mirror->n_regions++;
+			return;
+		}
+	}
 }
 
 /* ---- pages that are there ---- */
@@ -42,7 +63,7 @@ static int page_note(struct session *session, struct mirror *mirror, const struc
 	}
 	mirror->pages[mirror->n_pages++] = *page;
 	session->mirrors.n_pages++;
-	mirror->n_supplied++;
+	mirror_region_note(mirror, page->address);
 	/* The first ones the worker collects by itself. */
 	if (mirror->n_pages <= MIRROR_WINDOW_PAGES) {
 		shared->pages[mirror->n_pages - 1] = page->address | page->bits;
@@ -163,25 +184,90 @@ static int protect(struct session *session, struct mirror *mirror, uint64_t addr
 	return r;
 }
 
-/* The driver gets no access (or no write access) to this page. */
+static bool page_there(const struct mirror *mirror, uint64_t address)
+{
+	for (uint32_t i = 0; i < mirror->n_pages; i++)
+		if (mirror->pages[i].address == address)
+			return true;
+	return false;
+}
+
+/* True if the page was refused so often that the mirror does not do as it is told. */
+static bool refused_often(struct mirror *mirror, uint64_t address)
+{
+	for (struct mirror_refused *refused = mirror->refused; refused; refused = refused->next)
+		if (refused->address == address)
+			return ++refused->n_again > REFUSED_AGAIN_MAX;
+	return false;
+}
+
+/* Notes that the page is refused, until mirror_memory_end(). 0 or -ENOMEM. */
+static int refused_note(struct mirror *mirror, uint64_t address, uint32_t protection)
+{
+	struct mirror_refused *refused = calloc(1, sizeof(*refused));
+
+	if (!refused)
+		return -ENOMEM;
+	refused->address = address;
+	refused->protection = protection;
+	refused->due = true;
+	refused->next = mirror->refused;
+	mirror->refused = refused;
+	mirror->n_refusing++;
+	return 0;
+}
+
+/* The driver gets no access (or no write access) to this page. The mirror is told by
+ * a serving thread: it may take its time, and the readiness thread has none. */
 static void page_refuse(struct session *session, struct mirror *mirror, uint64_t address, uint32_t protection)
 {
 	struct uffdio_range range = { address, PROTO_PAGE };
-	struct mirror_refused *refused = malloc(sizeof(*refused));
-	int r = -ENOMEM;
 
-	mirror->n_users++;
-	if (refused) {
-		refused->address = address;
-		refused->next = mirror->refused;
-		mirror->refused = refused;
-		r = protect(session, mirror, address, protection);
-	}
-	if (r < 0)
-		mirror_end(session, mirror); /* its end gets the driver out, too */
-	else
+	/* It came after all. */
+	if (protection == PROT_NONE && page_there(mirror, address)) {
 		ioctl(mirror->watcher, UFFDIO_WAKE, &range);
-	mirror->n_users--;
+		return;
+	}
+	/* Its end gets the driver out, too. */
+	if (!mirror->operation || refused_often(mirror, address) ||
+	    refused_note(mirror, address, protection) < 0) {
+		mirror_end(session, mirror);
+		return;
+	}
+	session->mirrors.refusals = true;
+	lead_wake(&session->lead);
+}
+
+static struct mirror *refusal_find(struct session *session, struct mirror_refused **refusedp)
+{
+	for (struct mirror *mirror = session->mirrors.mirrors; mirror; mirror = mirror->next)
+		for (struct mirror_refused *refused = mirror->refused; refused; refused = refused->next)
+			if (refused->due) {
+				*refusedp = refused;
+				return mirror;
+			}
+	return NULL;
+}
+
+void mirror_refuse(struct session *session)
+{
+	struct mirror_refused *refused;
+	struct mirror *mirror = refusal_find(session, &refused);
+	struct uffdio_range range;
+
+	if (!mirror) {
+		session->mirrors.refusals = false;
+		return;
+	}
+	refused->due = false;
+	range = (struct uffdio_range){ refused->address, PROTO_PAGE };
+	mirror->n_users++;
+	if (mirror->state != MIRROR_DEAD && protect(session, mirror, refused->address, refused->protection) < 0)
+		mirror_end(session, mirror);
+	ioctl(mirror->watcher, UFFDIO_WAKE, &range);
+	mirror->n_refusing--;
+	pthread_cond_broadcast(&session->mirrors.changed);
+	mirror_unuse(session, mirror);
 }
 
 /* ---- asking the guest ---- */
@@ -229,11 +315,30 @@ static uint32_t pages_ahead(const struct session *session, struct mirror *mirror
 	return n;
 }
 
+static void quota_used_up(struct session *session, struct mirror *mirror)
+{
+	mirror->withheld = true;
+	if (log_limit_pass(&session->limit, session->guest))
+		log_warning("guest \"%s\": its ioctls use %llu pages, its whole quota: EFAULT "
+			    "(max-call-memory in hostd.conf)",
+			    session->guest, (unsigned long long)session->mirrors.max_pages);
+}
+
+/* Some fault waits for the guest: the readiness thread looks after it. */
+static void expect(struct session *session)
+{
+	if (session->mirrors.expected)
+		return;
+	session->mirrors.expected = true;
+	readiness_wake(session);
+}
+
 /* The driver needs a page that is not there. */
 static void page_want(struct session *session, struct mirror *mirror, uint64_t address)
 {
 	struct mirror_wanted *wanted;
 
+	mirror_region_note(mirror, address);
 	for (uint32_t i = 0; i < mirror->n_wanted; i++) {
 		uint64_t n = (address - mirror->wanted[i].address) / PROTO_PAGE;
 
@@ -242,13 +347,8 @@ static void page_want(struct session *session, struct mirror *mirror, uint64_t a
 			return;
 		}
 	}
-	if (session->mirrors.n_pages >= session->mirrors.max_pages) {
-		if (log_limit_pass(&session->limit, session->guest))
-			log_warning("guest \"%s\": its ioctls use %llu pages, its whole quota: EFAULT "
-				    "(max-call-memory in hostd.conf)",
-				    session->guest, (unsigned long long)session->mirrors.max_pages);
-		mirror->withheld = true;
-	}
+	if (session->mirrors.n_pages >= session->mirrors.max_pages)
+		quota_used_up(session, mirror);
 	if (!mirror->operation || mirror->withheld || mirror->n_wanted == MIRROR_WANTED_MAX) {
 		page_refuse(session, mirror, address, PROT_NONE);
 		return;
@@ -260,7 +360,7 @@ static void page_want(struct session *session, struct mirror *mirror, uint64_t a
 		.since_ns = channel_now_ns(),
 		.n_pages = pages_ahead(session, mirror, address),
 	};
-	session->mirrors.expected = true;
+	expect(session);
 	if (!wanted_send(session, mirror, wanted))
 		session->backlog = true;
 }
@@ -269,10 +369,15 @@ void mirror_faults(struct session *session, struct mirror *mirror)
 {
 	struct uffd_msg message;
 
-	mirror->n_users++;
-	while (mirror->state != MIRROR_DEAD && read(mirror->watcher, &message, sizeof(message)) == sizeof(message)) {
-		uint64_t address = page_of(message.arg.pagefault.address);
+	mirror->faulting = true;
+	for (int i = 0; i < FAULTS_AT_ONCE && mirror->state != MIRROR_DEAD; i++) {
+		uint64_t address;
 
+		if (read(mirror->watcher, &message, sizeof(message)) != sizeof(message)) {
+			mirror->faulting = false;
+			break;
+		}
+		address = page_of(message.arg.pagefault.address);
 		if (message.event != UFFD_EVENT_PAGEFAULT)
 			continue;
 		if (message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
@@ -280,7 +385,10 @@ void mirror_faults(struct session *session, struct mirror *mirror)
 		else
 			page_want(session, mirror, address);
 	}
-	mirror->n_users--;
+	if (mirror->state == MIRROR_DEAD)
+		mirror->faulting = false;
+	if (mirror->faulting)
+		readiness_wake(session);
 }
 
 bool mirror_push(struct session *session)
@@ -295,17 +403,20 @@ bool mirror_push(struct session *session)
 void mirror_expire(struct session *session)
 {
 	struct mirror_table *table = &session->mirrors;
-	uint64_t now_ns;
+	uint64_t now_ns, patience_ns = table->wait_ms * UINT64_C(1000000);
 	bool expected = false;
 
 	if (!table->expected)
 		return;
 	now_ns = channel_now_ns();
+	/* What has come and is not looked at yet may be the answer. */
+	if (channel_readable(session->channel))
+		patience_ns *= 2;
 	for (struct mirror *mirror = table->mirrors; mirror; mirror = mirror->next) {
 		for (uint32_t i = 0; i < mirror->n_wanted;) {
 			struct mirror_wanted wanted = mirror->wanted[i];
 
-			if (now_ns - wanted.since_ns < table->wait_ms * UINT64_C(1000000)) {
+			if (now_ns - wanted.since_ns < patience_ns) {
 				expected = true;
 				i++;
 				continue;
@@ -320,9 +431,6 @@ void mirror_expire(struct session *session)
 			for (uint32_t n = 1; n < wanted.n_pages; n++)
 				if (wanted.others & 1u << n)
 					page_refuse(session, mirror, wanted.address + n * PROTO_PAGE, PROT_NONE);
-			/* The lists may have changed meanwhile. */
-			readiness_wake(session);
-			return;
 		}
 	}
 	table->expected = expected;
@@ -401,23 +509,24 @@ void mirror_answered(struct session *session, const struct proto_message *messag
 	if (!answer_fits(&wanted, runs, n_runs, &n_pages))
 		answer_violation(session, "ranges: not the pages that were wanted");
 	wanted_remove(mirror, i);
-	mirror->n_users++;
-	if (n_pages && runs_supply(session, mirror, runs, n_runs, bytes) < 0)
+	if (n_pages && runs_supply(session, mirror, runs, n_runs, bytes) < 0) {
+		quota_used_up(session, mirror);
 		n_pages = 0;
+	}
 	if (!n_pages)
 		page_refuse(session, mirror, wanted.address, PROT_NONE);
 	for (uint32_t n = n_pages ? n_pages : 1; n < wanted.n_pages; n++)
 		if (wanted.others & 1u << n)
 			page_want(session, mirror, wanted.address + n * PROTO_PAGE);
-	if (--mirror->n_users == 0 && mirror->state == MIRROR_DEAD)
-		readiness_wake(session);
 }
 
 void mirror_memory_end(struct session *session, struct mirror *mirror)
 {
 	struct mirror_refused *refused;
 
-	mirror->n_wanted = 0;
+	/* A page that is refused must not stay so. */
+	while (mirror->n_refusing)
+		lead_wait(&session->lead, &session->mirrors.changed);
 	mirror->withheld = false;
 	mirror->ahead_address = 0;
 	session->mirrors.n_pages -= mirror->n_pages;

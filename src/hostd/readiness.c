@@ -87,9 +87,14 @@ static void watch(struct readiness *readiness, int fd, uint32_t events, uint64_t
 	io_uring_sqe_set_data64(sqe, data);
 }
 
-void readiness_watch_mirror(struct session *session, uint64_t id, int watcher, int socket)
+void readiness_watch_faults(struct session *session, uint64_t id, int watcher)
 {
 	watch(&session->readiness, watcher, POLLIN, user_data(KIND_FAULT, id));
+}
+
+void readiness_watch_mirror(struct session *session, uint64_t id, int watcher, int socket)
+{
+	readiness_watch_faults(session, id, watcher);
 	watch(&session->readiness, socket, POLLRDHUP, user_data(KIND_MIRROR_LIFE, id));
 }
 
@@ -230,7 +235,7 @@ static void completion(struct session *session, const struct io_uring_cqe *cqe)
 	case KIND_FAULT:
 	case KIND_MIRROR_LIFE:
 		mirror_event(session, id, cqe->user_data >> KIND_SHIFT == KIND_FAULT,
-			     cqe->flags & IORING_CQE_F_MORE);
+			     cqe->flags & IORING_CQE_F_MORE, cqe->res);
 		return;
 	}
 }
@@ -255,7 +260,7 @@ static void *readiness_main(void *context)
 		signalled = operation_signal(session);
 		mirror_expire(session);
 		session_push(session);
-		signalled |= session->mirrors.expected;
+		signalled |= session->mirrors.expected || readiness->changed;
 		pthread_mutex_unlock(&session->lead.lock);
 		io_uring_submit_and_wait_timeout(&readiness->ring, &cqe, 1, signalled ? &repeat : NULL, NULL);
 		pthread_mutex_lock(&session->lead.lock);

@@ -244,6 +244,9 @@ void session_control(struct session *session, const struct control_message *mess
 	case CONTROL_MIRROR_STARTED:
 		mirror_launched(session, message, fd);
 		return;
+	case CONTROL_MIRROR_ENDED:
+		mirror_gone(session, message->tag);
+		return;
 	default:
 		break;
 	}
@@ -305,6 +308,9 @@ static bool linger(struct session *session)
 		if (found)
 			return true;
 	}
+	/* Somebody may have had a standby woken meanwhile, which found us leading. */
+	if (session->reap || session->mirrors.refusals)
+		return true;
 	return channel_arm(session->channel, session->backlog);
 }
 
@@ -321,6 +327,10 @@ static void session_serve(void *context)
 		if (session->reap) {
 			operation_reap(session);
 			continue; /* it gives the lock up, and perhaps the lead with it */
+		}
+		if (session->mirrors.refusals) {
+			mirror_refuse(session);
+			continue;
 		}
 		r = channel_receive(session->channel, &workspace->message, &message);
 		if (r < 0)
