@@ -33,6 +33,7 @@ struct trip_message {
 
 extern struct layout_facts trip_facts;
 extern uint32_t trip_limit; /* as of walk_limit() */
+extern int trip_number; /* the host's for every descriptor that the caller passes; -1: unknown */
 
 /* What a row says, as layout_find() would. */
 struct layout_need trip_need(const struct layout *row);

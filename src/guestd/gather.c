@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "guestd/descriptor.h"
 #include "guestd/gather.h"
 #include "guestd/guest.h"
 #include "proto/layout_walk.h"
@@ -259,6 +260,32 @@ uint32_t gather_ranges(const struct gather *at, struct proto_range *ranges, cons
 	return at->walk.n_segments;
 }
 
+/* Notes the descriptors that the walk has found, and adds ranges for those that the
+ * program passes. 0 or -ENOMEM. */
+static int gather_descriptors(struct call *call, struct walk *walk)
+{
+	struct call_descriptors *found = calloc(1, sizeof(*found) + walk->n_taken * sizeof(found->numbers[0]));
+	struct walk_fixup *fixup;
+	uint32_t at = 0;
+
+	if (!found)
+		return -ENOMEM;
+	call->descriptors = found;
+	while ((fixup = walk_descriptor(walk, &at, LAYOUT_IN))) {
+		found->numbers[found->n++] = (int32_t)fixup->original;
+		call->ranges[call->body.ioctl.n_ranges++] = (struct proto_range){
+			.address = walk_address(walk, fixup),
+			.length = sizeof(struct proto_descriptor),
+			.direction = PROTO_RANGE_DESCRIPTOR,
+		};
+	}
+	at = 0;
+	fixup = walk_descriptor(walk, &at, LAYOUT_OUT);
+	if (fixup)
+		found->made_at = walk_address(walk, fixup);
+	return 0;
+}
+
 int gather_nested(struct call *call, const struct layout_need *need, const uint8_t **bytesp, uint32_t *sizep)
 {
 	struct guest *guest = call->guest;
@@ -276,10 +303,12 @@ int gather_nested(struct call *call, const struct layout_need *need, const uint8
 	lead_back(&guest->lead);
 	if (r < 0)
 		return r;
-	call->ranges = calloc(at->walk.n_segments + 1, sizeof(call->ranges[0]));
+	call->ranges = calloc(at->walk.n_segments + at->walk.n_taken + 1, sizeof(call->ranges[0]));
 	if (!call->ranges)
 		return -ENOMEM;
 	call->body.ioctl.n_ranges = gather_ranges(at, call->ranges, bytesp, sizep);
+	if (r == 0 && (at->walk.n_taken || at->walk.n_made))
+		r = gather_descriptors(call, &at->walk);
 	return r;
 }
 

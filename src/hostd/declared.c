@@ -155,7 +155,13 @@ static struct iovec changed_span(const uint8_t *now, const uint8_t *before, uint
 	return (struct iovec){ (void *)(now + first), n - first };
 }
 
-uint32_t declared_collect(struct declared *declared, const struct iovec **payloadp)
+struct walk *declared_walked(struct declared *declared)
+{
+	return &declared->walk;
+}
+
+uint32_t declared_collect(struct declared *declared, const struct proto_range *made,
+			  const struct proto_descriptor *descriptor, const struct iovec **payloadp)
 {
 	const struct walk *walk = &declared->walk;
 	uint32_t n = 0;
@@ -176,6 +182,11 @@ uint32_t declared_collect(struct declared *declared, const struct iovec **payloa
 			.direction = PROTO_RANGE_OUT,
 		};
 		declared->payload[++n] = span;
+	}
+	/* The walk has kept room for it. */
+	if (made) {
+		declared->changed[n] = *made;
+		declared->payload[++n] = (struct iovec){ (void *)descriptor, sizeof(*descriptor) };
 	}
 	declared->payload[0] = (struct iovec){ declared->changed, n * sizeof(declared->changed[0]) };
 	*payloadp = declared->payload;
