@@ -119,7 +119,7 @@ static void doc_counts(void)
 {
 	struct counts all = { 0 };
 
-	puts("| class | header | rows | of them nested | that pass a descriptor (refused) | verified | in part, or otherwise | never observed |\n"
+	puts("| class | header | rows | of them nested | for descriptors | verified | in part, or otherwise | never observed |\n"
 	     "|---|---|---:|---:|---:|---:|---:|---:|");
 	for (size_t i = 0; layout_tables[i]; i++) {
 		struct counts counts = count(layout_tables[i]);

@@ -123,13 +123,17 @@ static void pinning(void)
 static void huge(void)
 {
 	uint8_t *data = pages(HUGE / PAGE);
+	struct memops_copy c = { 0 };
 
-	check_range("8 MiB", data, HUGE);
-	check_range("8 MiB, odd", data + 1, HUGE - 3);
+	fill(data, HUGE, 1);
+	CHECK_CALL(copy(MEMOPS_READ, data + 1, HUGE - 3, &c), 0, "");
+	CHECK(c.sum == sum_of(data + 1, HUGE - 3), "read");
+	CHECK_CALL(copy(MEMOPS_WRITE, data + 1, HUGE - 3, &c), 0, "");
+	CHECK(written(data + 1, HUGE - 3), "written");
 	check_pinning("8 MiB", data, HUGE);
 	CHECK_CALL(copy(MEMOPS_READ, data, MEMOPS_MOST_BYTES + 1, NULL), E2BIG, "");
-	/* All that the driver takes, of which half is there. */
-	CHECK_CALL(copy(MEMOPS_READ, data, MEMOPS_MOST_BYTES, NULL), EFAULT, "");
+	CHECK_CALL(copy(MEMOPS_READ, data + HUGE - 5 * PAGE, MEMOPS_MOST_BYTES, &c), EFAULT, "");
+	CHECK(c.left == MEMOPS_MOST_BYTES - 5 * PAGE, "%u left", c.left);
 }
 
 static void huge_pages(void)
@@ -140,8 +144,8 @@ static void huge_pages(void)
 	if (madvise(at, HUGE, MADV_HUGEPAGE) < 0)
 		memops_skip("no transparent huge pages here");
 	memset(at, 1, HUGE);
-	check_range("huge pages", at + PAGE, (3u << 20));
-	check_pinning("huge pages", at + 100, (3u << 20));
+	check_range("huge pages", at + (2u << 20) - 10 * PAGE, 20 * PAGE);
+	check_pinning("huge pages", at + (4u << 20) - 10 * PAGE - 5, 20 * PAGE);
 }
 
 /* Every offset and size around a page's end. */

@@ -97,17 +97,22 @@ fi
 # name, path, name in the guest
 device() {
 	for engine in $engines; do
+		ioctls=$engine
+		# Nobody declares what these do.
+		case $engine-$1 in declared-memops | declared-sg) ioctls=any ;; esac
 		cat <<-END
-		device "$1-$engine" {
-			path = "$2"
-			name = "paradice/$engine/$3"
-			guests = { "guest" }
-			${IOCTLS_KEY-ioctls = "$engine"}
-		}
+			device "$1-$engine" {
+				path = "$2"
+				name = "paradice/$engine/$3"
+				guests = { "guest" }
+				ioctls = "$ioctls"
+			}
 		END
 	done
 }
 {
+	# Emulated machines are slow, above all beside others.
+	echo "page-timeout-ms = 5000"
 	device video "/dev/video*" "*"
 	device radio "/dev/radio*" "*"
 	device vbi "/dev/vbi*" "*"

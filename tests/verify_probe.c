@@ -216,6 +216,7 @@ static bool row_probe(const struct layout *row)
 	const struct kept *getter;
 	bool succeeded;
 
+	/* Descriptors are the session's: verify mode does not look at them. */
 	if (row->flags & LAYOUT_ROW_DESCRIPTOR)
 		return false;
 	if (!(row->mask & _IOC_SIZEMASK << _IOC_SIZESHIFT)) {

@@ -413,7 +413,9 @@ static void detach(struct session *session, struct mirror *mirror, uint32_t i)
 	if (mirror->state != MIRROR_DEAD)
 		ask_away(session, mirror, &request, -1);
 	mirror->leaving &= ~(1u << i);
-	mirror->files[i] = 0;
+	/* It is open until the process is gone. */
+	if (mirror->state != MIRROR_DEAD)
+		mirror->files[i] = 0;
 	pthread_cond_broadcast(&session->mirrors.changed);
 	mirror_unuse(session, mirror);
 }
@@ -427,12 +429,13 @@ static uint32_t file_find(const struct mirror *mirror, uint64_t handle)
 	return i;
 }
 
-/* A free place; makes one if need be. Gives the lock up. */
+/* A free place, or MIRROR_FILES_MAX when the mirror has died; makes one if need be.
+ * Gives the lock up. */
 static uint32_t file_place(struct session *session, struct mirror *mirror)
 {
 	uint32_t i;
 
-	while ((i = file_find(mirror, 0)) == MIRROR_FILES_MAX) {
+	while ((i = file_find(mirror, 0)) == MIRROR_FILES_MAX && mirror->state != MIRROR_DEAD) {
 		i = mirror->next_file++ % MIRROR_FILES_MAX;
 		if (mirror->leaving & 1u << i)
 			lead_wait(&session->lead, &session->mirrors.changed);
@@ -458,6 +461,8 @@ int mirror_attach(struct session *session, struct mirror *mirror, const struct h
 		return 0;
 	}
 	i = file_place(session, mirror);
+	if (i == MIRROR_FILES_MAX)
+		return -EIO;
 	request.fd = MIRROR_FILE_FIRST + i;
 	mirror->files[i] = handle->id; /* it may be there from now on */
 	r = ask_away(session, mirror, &request, handle->fd);

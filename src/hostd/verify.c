@@ -235,6 +235,15 @@ static bool pieces_make(struct verify_row *row, const struct layout_need *need, 
 	return call->n_pieces > 0;
 }
 
+/* True if the driver takes or makes descriptors: those are the session's. */
+static bool has_descriptors(const struct walk *walk)
+{
+	for (uint32_t i = 0; i < walk->n_fixups; i++)
+		if (walk->fixups[i].part->kind == LAYOUT_DESCRIPTOR && walk->fixups[i].part->access)
+			return true;
+	return false;
+}
+
 /* Exchanges the session's addresses in the structures for the mirror's, or back. */
 static void pointers_move(const struct verify_call *call, const struct walk *walk, bool back)
 {
@@ -259,12 +268,12 @@ bool verify_nested(struct session *session, struct operation *operation, struct 
 {
 	struct verify_row *row = verify_row_get(session->verify, need, handle->class);
 	struct verify_call *call = row ? call_new(request->argument) : NULL;
-	const struct walk *walk = declared_segments(declared);
+	const struct walk *walk = declared_walked(declared);
 	bool ran;
 
 	if (!call)
 		return false;
-	if (!pieces_make(row, need, call, walk)) {
+	if (has_descriptors(walk) || !pieces_make(row, need, call, walk)) {
 		call_free(call);
 		return false;
 	}
