@@ -153,7 +153,8 @@ static void answer_send(uint64_t tag, int64_t result, const struct proto_range *
 	static uint8_t payload[3 * sizeof(*ranges) + 4 * PROTO_PAGE];
 	struct proto_mem_read_answer answer = { .result = result, .n_ranges = n };
 
-	memcpy(payload, ranges, n * sizeof(*ranges));
+	if (n)
+		memcpy(payload, ranges, n * sizeof(*ranges));
 	raw_send(&raw, PROTO_MEM_READ_ANSWER, tag, &answer, sizeof(answer), payload, n * sizeof(*ranges) + size);
 }
 
