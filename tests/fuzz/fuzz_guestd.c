@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "guestd/guest.h"
+#include "guestd/on_demand.h"
 #include "input.h"
 #include "pair.h"
 #include "proto/layout.h"
@@ -484,7 +485,7 @@ struct process *process_find(struct guest *g, uint64_t id)
 	return id == the_process.id && input_byte(&now.input) != 0xff ? &the_process : NULL;
 }
 
-bool process_may_write(struct process *process, uint64_t address)
+bool process_may_write(struct process_rights *rights, uint64_t address)
 {
 	return input_byte(&now.input) & 1;
 }
@@ -501,6 +502,11 @@ void process_learn(struct process *process, uint32_t command, const struct proce
 }
 
 /* ---- the loop, in place of guest.c ---- */
+
+/* What it wakes runs when the script says so. */
+void guest_nudge(struct guest *g)
+{
+}
 
 int guest_watch(struct guest *g, int fd, void *what)
 {
@@ -552,6 +558,8 @@ static void step(void)
 		connection_serve(&guest);
 	if (lead_mine(&guest.lead))
 		call_flush(&guest);
+	if (lead_mine(&guest.lead))
+		on_demand_flush(&guest);
 	if (lead_mine(&guest.lead))
 		frontend_fuse.serve(&guest, &mount);
 	guest.lead.leader = 0;
