@@ -117,7 +117,8 @@ struct mirror_table {
 	uint32_t wait_ms; /* how long a driver may wait for a page */
 	bool expected; /* some fault waits for the guest */
 	bool refusals; /* some page is to be refused, which a serving thread does */
-	pthread_cond_t changed; /* a mirror started, died or became idle */
+	pthread_cond_t changed; /* a mirror started or died */
+	pthread_cond_t room; /* for one who waits for a mirror: one became idle, or may be started */
 };
 
 void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms);
