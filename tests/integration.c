@@ -29,7 +29,7 @@ static const struct {
 	TCase *(*make)(void);
 } cases[] = {
 	{ "basic", case_basic },	     { "ioctl", case_ioctl },
-	{ "nested", case_nested },
+	{ "nested", case_nested },	     { "on_demand", case_on_demand },
 	{ "nonblock", case_nonblock },	     { "poll", case_poll },
 	{ "blocking", case_blocking },	     { "concurrency", case_concurrency },
 	{ "processes", case_processes },     { "limits", case_limits },

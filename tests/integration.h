@@ -88,6 +88,7 @@ void child_wait(pid_t pid, int status);
 /* Says that a test is left out, and why. */
 void test_skip(const char *test, const char *reason);
 
+TCase *case_on_demand(void);
 TCase *case_basic(void);
 TCase *case_ioctl(void);
 TCase *case_nested(void);

@@ -102,7 +102,7 @@ static void doc_counts(void)
 {
 	struct counts all = { 0 };
 
-	puts("| class | header | rows | of them nested | that pass a descriptor (refused) | observed |\n"
+	puts("| class | header | rows | of them nested | for descriptors | observed |\n"
 	     "|---|---|---|---|---|---|");
 	for (size_t i = 0; layout_tables[i]; i++) {
 		struct counts counts = count(layout_tables[i]);

@@ -38,7 +38,7 @@
 
 #define MAX_TTYS 30
 
-static void write_conf(const char *path, const char *prefix, const char *guest)
+static void write_conf(const char *path, const char *prefix, const char *guest, const char *ioctls)
 {
 	static const struct {
 		const char *name, *path, *mode, *more;
@@ -62,14 +62,14 @@ static void write_conf(const char *path, const char *prefix, const char *guest)
 
 	if (!file)
 		die(path);
-	terminals_conf(file, prefix, guest);
+	terminals_conf(file, prefix, guest, ioctls);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		/* Without root, hwrng is nobody's to open. */
 		if (strcmp(others[i].name, "missing") && access(others[i].path, R_OK) < 0)
 			continue;
-		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = %s guests = { \"%s\" } %s }\n",
+		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = %s guests = { \"%s\" } ioctls = \"%s\" %s }\n",
 			prefix, others[i].name, others[i].path, prefix, others[i].name, others[i].mode,
-			guest, others[i].more);
+			guest, ioctls, others[i].more);
 	}
 	if (fclose(file))
 		die(path);
@@ -112,7 +112,7 @@ static int signals_block(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-enum { CONF, PREFIX, GUEST, TERMINALS, PIDFILE, CONTROL, COMMAND, SERVICE, ASK, N_OPTIONS };
+enum { CONF, PREFIX, GUEST, TERMINALS, PIDFILE, CONTROL, COMMAND, SERVICE, ASK, IOCTLS, N_OPTIONS };
 
 int main(int argc, char **argv)
 {
@@ -126,9 +126,11 @@ int main(int argc, char **argv)
 		{ "hostd-command", required_argument, NULL, COMMAND },
 		{ "hostd-service", required_argument, NULL, SERVICE },
 		{ "ask", required_argument, NULL, ASK },
+		{ "ioctls", required_argument, NULL, IOCTLS },
 		{ 0 },
 	};
-	const char *values[N_OPTIONS] = { [PREFIX] = "ptest", [GUEST] = "guest", [TERMINALS] = "8" };
+	const char *values[N_OPTIONS] = { [PREFIX] = "ptest", [GUEST] = "guest", [TERMINALS] = "8",
+					  [IOCTLS] = "declared" };
 	char text[32];
 	int key, signals, n;
 
@@ -151,7 +153,7 @@ int main(int argc, char **argv)
 	}
 	terminal_fillers(false);
 	if (values[CONF])
-		write_conf(values[CONF], values[PREFIX], values[GUEST]);
+		write_conf(values[CONF], values[PREFIX], values[GUEST], values[IOCTLS]);
 	snprintf(text, sizeof(text), "%d", (int)getpid());
 	if (values[PIDFILE])
 		write_line(values[PIDFILE], text);

@@ -13,8 +13,8 @@ void die(const char *what);
 void terminal_add(const char *name, bool locked);
 /* To be called before the first terminal is made, and after the last one. */
 void terminal_fillers(bool take);
-/* Writes the device sections of the terminals. */
-void terminals_conf(FILE *file, const char *prefix, const char *guest);
+/* Writes the device sections of the terminals, with this policy for ioctls. */
+void terminals_conf(FILE *file, const char *prefix, const char *guest, const char *ioctls);
 /* The path of the first terminal. */
 const char *terminal_path(void);
 /* Does what is said, until a signal other than SIGCHLD comes by this signalfd. */
@@ -35,7 +35,8 @@ void hostd_reap(void);
 
 /* Sends `signal` (may be 0) to each session process; how many there are. */
 int hostd_sessions(int signal);
-/* How many descriptors hostd's processes have open on the device at `path`. */
+/* How many descriptors hostd's processes have open on the device at `path`; those of
+ * mirrors only if there are no others. */
 int hostd_count_open(const char *path);
 /* How many descriptors the supervisor has open; -1 if it does not run. */
 int hostd_count_descriptors(void);

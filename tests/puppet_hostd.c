@@ -132,7 +132,7 @@ static bool process_parent(pid_t pid, pid_t *parentp)
 }
 
 /* Calls `each` for all children of hostd; the sum of its results. */
-static int sessions_each(int (*each)(pid_t pid, const void *argument), const void *argument)
+static int children_each(int (*each)(pid_t pid, const void *argument), const void *argument)
 {
 	pid_t hostd = hostd_pid(), parent;
 	DIR *proc = opendir("/proc");
@@ -150,10 +150,28 @@ static int sessions_each(int (*each)(pid_t pid, const void *argument), const voi
 	return sum;
 }
 
+/* Sessions are not hostd's only children: some have mirrors. */
+static bool is_session(pid_t pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	file = fopen(path, "r");
+	if (file) {
+		if (!fgets(name, sizeof(name), file))
+			name[0] = '\0';
+		fclose(file);
+	}
+	return strncmp(name, "paradice-mirror", 15) != 0;
+}
+
 static int session_signal(pid_t pid, const void *argument)
 {
 	const int *number = argument;
 
+	if (!is_session(pid))
+		return 0;
 	if (*number)
 		kill(pid, *number);
 	return 1;
@@ -161,7 +179,7 @@ static int session_signal(pid_t pid, const void *argument)
 
 int hostd_sessions(int number)
 {
-	return sessions_each(session_signal, &number);
+	return children_each(session_signal, &number);
 }
 
 /* Descriptors of a process, all of them (path NULL) or those on one device. */
@@ -191,11 +209,18 @@ static int count_descriptors(pid_t pid, const void *argument)
 	return n;
 }
 
+static int count_in_session(pid_t pid, const void *argument)
+{
+	return is_session(pid) ? count_descriptors(pid, argument) : 0;
+}
+
+/* Mirrors have open what their session has; they count where it has not. */
 int hostd_count_open(const char *path)
 {
 	pid_t hostd = hostd_pid();
+	int n = children_each(count_in_session, path) + (hostd ? count_descriptors(hostd, path) : 0);
 
-	return sessions_each(count_descriptors, path) + (hostd ? count_descriptors(hostd, path) : 0);
+	return n ? n : children_each(count_descriptors, path);
 }
 
 int hostd_count_descriptors(void)

@@ -465,11 +465,11 @@ void terminals_serve(int signals)
 	}
 }
 
-void terminals_conf(FILE *file, const char *prefix, const char *guest)
+void terminals_conf(FILE *file, const char *prefix, const char *guest, const char *ioctls)
 {
 	for (size_t i = 0; i < n_terminals; i++)
-		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = 0666 guests = { \"%s\" } }\n",
-			prefix, terminals[i].name, terminals[i].path, prefix, terminals[i].name, guest);
+		fprintf(file, "device \"%s-%s\" { path = \"%s\" name = \"%s/%s\" mode = 0666 guests = { \"%s\" } ioctls = \"%s\" }\n",
+			prefix, terminals[i].name, terminals[i].path, prefix, terminals[i].name, guest, ioctls);
 }
 
 const char *terminal_path(void)

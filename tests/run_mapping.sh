@@ -197,8 +197,15 @@ open("/tmp/sound.raw", "wb").write(b"".join(
 # all of it, so that a busy machine makes no gaps.
 rm -f /tmp/recorded.raw
 form="-q -M -t raw -f S16_LE -c 2 -r 48000"
-timeout 90 arecord $form -D hw:Loopback,1,0 --buffer-size=240000 -d 8 /tmp/recorded.raw >/tmp/arecord.log 2>&1 &
-sleep 3
+timeout 90 arecord $form -D hw:Loopback,1,0 --buffer-size=240000 -d 12 /tmp/recorded.raw >/tmp/arecord.log 2>&1 &
+if [ -e /proc/asound/Loopback/pcm1c ]; then
+	for _ in $(seq 100); do
+		! grep -q RUNNING /proc/asound/Loopback/pcm1c/sub0/status || break
+		sleep 0.1
+	done
+else
+	sleep 5
+fi
 timeout 60 aplay $form -D hw:Loopback,0,0 --buffer-size=96000 /tmp/sound.raw >/tmp/aplay.log 2>&1 || cat /tmp/aplay.log
 wait
 cat /tmp/arecord.log
@@ -207,7 +214,11 @@ import os
 sent = open("/tmp/sound.raw", "rb").read()
 got = open("/tmp/recorded.raw", "rb").read() if os.path.exists("/tmp/recorded.raw") else b""
 start = got.find(sent[:400])
-print("SAME sound", start >= 0 and got[start:start + len(sent)] == sent, len(sent))'
+same = 0
+while start >= 0 and same < len(sent) and got[start + same:start + same + 1] == sent[same:same + 1]:
+    same += 1
+print("sound: recorded", len(got), "bytes, from", start, "on", same, "are those played")
+print("SAME sound", same == len(sent), len(sent))'
 EOF
 
 cat >"$share/guest.sh" <<'EOF'

@@ -3,7 +3,7 @@
 # Runs the integration tests on one kernel: puppet, paradice-hostd over the unix
 # transport, and paradice-guestd with a FUSE mount. Environment (defaults: the
 # build tree this is run in): HOSTD, GUESTD, PUPPET, INTEGRATION; FRONTEND (fuse
-# or cuse), KEEP (keep the folder).
+# or cuse), KEEP (keep the folder), IOCTLS (the devices' policy for ioctls: declared).
 # Exits 77 with the reason if it cannot run here.
 
 HOSTD=$(realpath "${HOSTD:-src/hostd/paradice-hostd}")
@@ -126,7 +126,7 @@ cat >"$dir/hostd.conf" <<-END
 END
 
 "$PUPPET" --conf "$dir/hostd.conf" --prefix "$prefix" --pidfile "$dir/puppet.pid" \
-	--control "$dir/control" \
+	--control "$dir/control" --ioctls "${IOCTLS:-declared}" \
 	--hostd-command "exec '$HOSTD' --foreground --config '$dir/hostd.conf' >>'$dir/hostd.log' 2>&1" &
 puppet=$!
 wait_until test -s "$dir/control" || fail "the puppet does not start"
@@ -136,6 +136,7 @@ wait_until test -S "$dir/host.sock" || fail "hostd does not listen"
 idle_fds=$(ask_number count-fds)
 start_guestd
 
+[ -z "$IOCTLS" ] || export PARADICE_IOCTLS="$IOCTLS"
 PARADICE_DEV=$nodes PARADICE_PREFIX=$prefix PARADICE_TRANSPORT=unix "$INTEGRATION" &
 integration=$!
 seconds=0

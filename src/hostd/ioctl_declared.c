@@ -18,16 +18,16 @@ static int prepare(struct session *session, struct declared *declared,
 {
 	const struct proto_ioctl *request = message->body;
 	const struct proto_range *ranges;
-	const uint8_t *bytes;
-	uint32_t n;
+	const uint8_t *bytes, *descriptors;
+	uint32_t n, n_descriptors;
 	int r;
 
 	ranges = proto_ranges(message, &n, &bytes);
+	proto_descriptors(message, &n_descriptors, &descriptors);
 	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
-			  request->argument, ranges, n, bytes);
-	if (r > 0) {
-		ioctl_refuse(session, handle, request->command,
-			     r == WALK_DESCRIPTOR ? IOCTL_DESCRIPTOR : IOCTL_VARIANT);
+			  request->argument, ranges, n - n_descriptors, bytes);
+	if (r == WALK_VARIANT) {
+		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
 		return -ENOTTY;
 	}
 	return r;
@@ -38,6 +38,7 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 			  struct handle *handle, const struct layout_need *need)
 {
 	const struct proto_ioctl *request = message->body;
+	struct descriptor_call *descriptors = &workspace->descriptors;
 	const struct iovec *payload;
 	void *argument;
 	bool plain;
@@ -48,8 +49,12 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 	if (!workspace->declared)
 		workspace->declared = declared_new();
 	result = workspace->declared ? prepare(session, workspace->declared, message, handle, need) : -ENOMEM;
+	descriptors->n_held = 0;
+	if (result == 0)
+		result = descriptor_take(descriptors, session, message, declared_walked(workspace->declared));
 	if (result < 0) {
 		ioctl_answer(session, operation, handle, result, 0, NULL);
+		descriptor_end(descriptors, session);
 		return lead_mine(&session->lead);
 	}
 	since_ns = operation_begin(session, operation, handle);
@@ -63,8 +68,11 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
 		result = -ENOTTY;
 	}
-	n = declared_collect(workspace->declared, &payload);
+	result = descriptor_make(descriptors, session, declared_walked(workspace->declared), handle, result);
+	n = declared_collect(workspace->declared, descriptors->made ? &descriptors->range : NULL,
+			     &descriptors->descriptor, &payload);
 	ioctl_answer(session, operation, handle, result, n, payload);
+	descriptor_end(descriptors, session);
 	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
 }

@@ -403,13 +403,21 @@ void mirror_interrupt_end(struct session *session, struct mirror *mirror)
 		ask_away(session, mirror, &request, -1);
 }
 
+/* The place is taken until the mirror has closed what is there. */
 static void detach(struct session *session, struct mirror *mirror, uint32_t i)
 {
 	struct mirror_request request = { .kind = MIRROR_DETACH, .fd = MIRROR_FILE_FIRST + i };
 
-	mirror->files[i] = 0;
+	mirror->n_users++;
+	mirror->leaving |= 1u << i;
 	if (mirror->state != MIRROR_DEAD)
 		ask_away(session, mirror, &request, -1);
+	mirror->leaving &= ~(1u << i);
+	/* It is open until the process is gone. */
+	if (mirror->state != MIRROR_DEAD)
+		mirror->files[i] = 0;
+	pthread_cond_broadcast(&session->mirrors.changed);
+	mirror_unuse(session, mirror);
 }
 
 static uint32_t file_find(const struct mirror *mirror, uint64_t handle)
@@ -421,21 +429,40 @@ static uint32_t file_find(const struct mirror *mirror, uint64_t handle)
 	return i;
 }
 
+/* A free place, or MIRROR_FILES_MAX when the mirror has died; makes one if need be.
+ * Gives the lock up. */
+static uint32_t file_place(struct session *session, struct mirror *mirror)
+{
+	uint32_t i;
+
+	while ((i = file_find(mirror, 0)) == MIRROR_FILES_MAX && mirror->state != MIRROR_DEAD) {
+		i = mirror->next_file++ % MIRROR_FILES_MAX;
+		if (mirror->leaving & 1u << i)
+			lead_wait(&session->lead, &session->mirrors.changed);
+		else
+			detach(session, mirror, i);
+	}
+	return i;
+}
+
 int mirror_attach(struct session *session, struct mirror *mirror, const struct handle *handle, int *fdp)
 {
 	struct mirror_request request = { .kind = MIRROR_ATTACH };
 	uint32_t i = file_find(mirror, handle->id);
 	int r;
 
+	/* One that made room for another is closed before it is opened again. */
+	while (i < MIRROR_FILES_MAX && (mirror->leaving & 1u << i)) {
+		lead_wait(&session->lead, &session->mirrors.changed);
+		i = file_find(mirror, handle->id);
+	}
 	if (i < MIRROR_FILES_MAX) {
 		*fdp = MIRROR_FILE_FIRST + i;
 		return 0;
 	}
-	i = file_find(mirror, 0);
-	if (i == MIRROR_FILES_MAX) {
-		i = mirror->next_file++ % MIRROR_FILES_MAX;
-		detach(session, mirror, i);
-	}
+	i = file_place(session, mirror);
+	if (i == MIRROR_FILES_MAX)
+		return -EIO;
 	request.fd = MIRROR_FILE_FIRST + i;
 	mirror->files[i] = handle->id; /* it may be there from now on */
 	r = ask_away(session, mirror, &request, handle->fd);
@@ -466,7 +493,7 @@ void mirror_forget(struct session *session, const struct handle *handle)
 	uint32_t i;
 
 	while ((mirror = attached_find(session, handle->id, &i))) {
-		if (mirror->state == MIRROR_DEAD)
+		if (mirror->state == MIRROR_DEAD || (mirror->leaving & 1u << i))
 			lead_wait(&session->lead, &session->mirrors.changed);
 		else
 			detach(session, mirror, i);

@@ -83,6 +83,7 @@ struct mirror {
 	bool gone; /* the process has ended, and all that it had open is closed */
 	pthread_mutex_t service_lock; /* one request at a time; not under it: the session's */
 	uint64_t files[MIRROR_FILES_MAX]; /* handles; number n is MIRROR_FILE_FIRST + n there */
+	uint32_t leaving; /* bit n: what is at place n is being closed there */
 	uint32_t next_file; /* the one to go when all are used */
 	uint64_t regions[2 * MIRROR_REGIONS_MAX]; /* hashed: where pages were in its life */
 	uint32_t n_regions;

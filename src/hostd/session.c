@@ -408,13 +408,14 @@ static int transport_make(struct session *session, const struct control_message 
 }
 
 /* Room for the quota's descriptors besides our own; a mirror has three. */
-static void limits_set(uint32_t max_handles)
+static int limits_set(struct session *session, uint32_t max_handles)
 {
 	rlim_t n = max_handles + 64 + 3 * MIRRORS_MAX;
 	struct rlimit limit = { n, n };
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_warning("session: RLIMIT_NOFILE %lu: %s", (unsigned long)limit.rlim_cur, strerror(errno));
+	return descriptor_numbers_init(&session->descriptor_numbers, n);
 }
 
 static int session_prepare(struct session *session, const struct control_message *start, int fd,
@@ -428,7 +429,10 @@ static int session_prepare(struct session *session, const struct control_message
 	r = async_init(session);
 	if (r < 0)
 		return r;
-	limits_set(start->max_handles);
+	*whatp = "memory";
+	r = limits_set(session, start->max_handles);
+	if (r < 0)
+		return r;
 	*whatp = start->transport == CONTROL_VCHAN ? "vchan server (is xen-gntalloc loaded, are grants left?)"
 						   : "unix transport";
 	r = transport_make(session, start, fd);

@@ -175,9 +175,28 @@
  * program sees what it had there. */
 #define OPAQUE(t, pointer, ...) \
 	{ .kind = LAYOUT_OPAQUE, .at = LAYOUT_POINTER_AT(t, pointer), __VA_ARGS__ }
-/* A descriptor of the calling program: refused, unless negative. */
-#define DESCRIPTOR_IN(t, member, ...) \
-	{ .kind = LAYOUT_DESCRIPTOR, .at = offsetof(t, member), __VA_ARGS__ }
+#define LAYOUT_INT_AT(type, member)                                                      \
+	(offsetof(type, member) +                                                        \
+	 0 * sizeof(struct {                                                             \
+		 _Static_assert(sizeof(LAYOUT_MEMBER(type, member)) == 4, "an int");     \
+		 char unused;                                                            \
+	 }))
+/* A descriptor of the calling program that the driver takes. */
+#define DESCRIPTOR_IN(t, member, ...)                                                    \
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_IN, .at = LAYOUT_INT_AT(t, member), \
+	  __VA_ARGS__ }
+/* One that it makes, for things of this class; at most one in a call. */
+#define DESCRIPTOR_OUT(t, member, NAME, ...)                                             \
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_OUT, .at = LAYOUT_INT_AT(t, member), \
+	  .most = PROTO_CLASS_##NAME, __VA_ARGS__ }
+/* Takes one, and leaves one that it makes in its place. */
+#define DESCRIPTOR_INOUT(t, member, NAME, ...)                                           \
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_INOUT, .at = LAYOUT_INT_AT(t, member), \
+	  .most = PROTO_CLASS_##NAME, __VA_ARGS__ }
+/* The number of one that it was given before. .when is asked about what the driver
+ * has left. */
+#define DESCRIPTOR_NUMBER(t, member, ...) \
+	{ .kind = LAYOUT_DESCRIPTOR, .at = LAYOUT_INT_AT(t, member), __VA_ARGS__ }
 
 /* A variant of the structure that these parts do not cover. */
 #define UNDECLARED_IF(predicate) { .kind = LAYOUT_UNDECLARED, .when = predicate }
@@ -238,10 +257,15 @@
 #define NESTED_PROPERTIES(command, ctype, name)                                          \
 	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
 	  #command, NULL, &name##_type, LAYOUT_ROW_PROPERTIES, NULL }
-/* The command makes or takes a descriptor of the calling program. */
-#define DESCRIPTOR(command, ctype)                                                       \
-	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
-	  #command, NULL, &layout_type_bytes, LAYOUT_ROW_DESCRIPTOR, NULL }
+/* The command is there to make or take a descriptor of the calling program. */
+#define DESCRIPTOR(command, ctype, name)                                                 \
+	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),      \
+	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype) +                         \
+		  0 * sizeof(struct {                                                     \
+			  _Static_assert(sizeof(ctype) == sizeof(name##_c), "its type"); \
+			  char unused;                                                    \
+		  }),                                                                     \
+	  #command, NULL, &name##_type, LAYOUT_ROW_DESCRIPTOR, NULL }
 
 /* Bytes without parts. */
 extern const struct layout_type layout_type_bytes;
@@ -274,5 +298,6 @@ extern const struct layout_table layout_fb;
 extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;
 extern const struct layout_table layout_i2c;
+extern const struct layout_table layout_descriptor;
 
 #endif

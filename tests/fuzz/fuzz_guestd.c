@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "guestd/guest.h"
+#include "guestd/on_demand.h"
 #include "input.h"
 #include "pair.h"
 #include "proto/layout.h"
@@ -401,22 +402,22 @@ ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size)
 }
 
 /* All that one level of pointers leads to: there, or not. */
-ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
+bool memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
 {
 	uint8_t choice, *bytes = data;
-	ssize_t total = 0;
+	size_t total = 0;
 
 	blocks();
 	choice = input_byte(&now.input);
 	if (choice >= 0xc0 || now.n_offers + n > MAX_OFFERS)
-		return -EFAULT;
+		return false;
 	for (uint32_t i = 0; i < n; i++) {
 		/* Some of it are pointers and counts, so not all zero and not all large. */
 		input_bytes(&now.input, bytes + total, pieces[i].size);
 		now.offers[now.n_offers++] = (struct offer){ pieces[i].address, pieces[i].size };
 		total += pieces[i].size;
 	}
-	return total;
+	return true;
 }
 
 static bool offered(uint64_t address, size_t size)
@@ -484,7 +485,7 @@ struct process *process_find(struct guest *g, uint64_t id)
 	return id == the_process.id && input_byte(&now.input) != 0xff ? &the_process : NULL;
 }
 
-bool process_may_write(struct process *process, uint64_t address)
+bool process_may_write(struct process_rights *rights, uint64_t address)
 {
 	return input_byte(&now.input) & 1;
 }
@@ -501,6 +502,11 @@ void process_learn(struct process *process, uint32_t command, const struct proce
 }
 
 /* ---- the loop, in place of guest.c ---- */
+
+/* What it wakes runs when the script says so. */
+void guest_nudge(struct guest *g)
+{
+}
 
 int guest_watch(struct guest *g, int fd, void *what)
 {
@@ -552,6 +558,8 @@ static void step(void)
 		connection_serve(&guest);
 	if (lead_mine(&guest.lead))
 		call_flush(&guest);
+	if (lead_mine(&guest.lead))
+		on_demand_flush(&guest);
 	if (lead_mine(&guest.lead))
 		frontend_fuse.serve(&guest, &mount);
 	guest.lead.leader = 0;

@@ -14,7 +14,7 @@ import termios
 import time
 import tty
 
-from .report import HOST_RUN, RigError, say
+from .report import HOST_RUN, RIG, RigError, say
 
 ESCAPE = b"\x1d"        # Ctrl-]
 
