@@ -59,10 +59,10 @@ filter_v4l2() {
 
 # Every control of a node to its default, as far as it can be set now.
 controls_reset() {
-	v4l2-ctl -d "$1" -l | sed -n 's/^ *\([a-z0-9_]*\) 0x.* default=\([-0-9a-fx]*\) value=.*/\1=\2 &/p' |
-		grep -v 'read-only\|write-only\|inactive\|volatile\|dims=' | cut -d ' ' -f 1 |
-		while read -r setting; do
-			v4l2-ctl -d "$1" -c "$setting" >/dev/null
+	v4l2-ctl -d "$1" -l | grep -v 'read-only\|write-only\|inactive\|volatile\|dims=' |
+		sed -n 's/^ *\([a-z0-9_]*\) 0x.* default=\([^ ]*\) value=\([^ ]*\).*/\1 \2 \3/p' |
+		while read -r control default value; do
+			[ $((default)) = $((value)) ] || v4l2-ctl -d "$1" -c "$control=$default"
 		done
 }
 
