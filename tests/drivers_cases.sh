@@ -59,10 +59,10 @@ filter_v4l2() {
 
 # Every control of a node to its default, as far as it can be set now.
 controls_reset() {
-	v4l2-ctl -d "$1" -l | sed -n 's/^ *\([a-z0-9_]*\) 0x.* default=\([-0-9a-fx]*\) value=.*/\1=\2 &/p' |
-		grep -v 'read-only\|write-only\|inactive\|volatile\|dims=' | cut -d ' ' -f 1 |
-		while read -r setting; do
-			v4l2-ctl -d "$1" -c "$setting" >/dev/null
+	v4l2-ctl -d "$1" -l | grep -v 'read-only\|write-only\|inactive\|volatile\|dims=' |
+		sed -n 's/^ *\([a-z0-9_]*\) 0x.* default=\([^ ]*\) value=\([^ ]*\).*/\1 \2 \3/p' |
+		while read -r control default value; do
+			[ $((default)) = $((value)) ] || v4l2-ctl -d "$1" -c "$control=$default"
 		done
 }
 
@@ -471,16 +471,17 @@ case_sg() {
 	sg_modes --all /dev/sg0
 	sg_luns /dev/sg0
 	sg_turs -n 3 /dev/sg0
-	sg_map -x
-	dd if=/dev/urandom of="$scratch/in" bs=64k count=16 2>/dev/null
-	sg_dd if="$scratch/in" of=/dev/sg0 bs=512 bpt=128 2>&1
-	sg_dd if=/dev/sg0 of="$scratch/out" bs=512 bpt=256 count=2048 2>&1
+	# 128 blocks. Not sg_dd: it writes requests with pointers in them, for which the
+	# driver wants the opener to be the caller (sg_check_file_access).
+	dd if=/dev/urandom of="$scratch/in" bs=64k count=1 2>/dev/null
+	sg_raw -s 65536 -i "$scratch/in" /dev/sg0 2a 00 00 00 00 08 00 00 80 00 2>&1
+	sg_raw -r 65536 -o "$scratch/out" /dev/sg0 28 00 00 00 00 08 00 00 80 00 2>&1
 	cmp "$scratch/in" "$scratch/out" && echo "what was written was read"
 	sg_raw -r 36 /dev/sg0 12 00 00 00 24 00 2>&1
 	sg_raw -r 512 /dev/sg0 28 00 7f ff ff ff 00 00 01 00 2>&1
 }
-# The second is how long it took; the first stands in a message that ends with it.
-filter_sg() { sed '/time to transfer\|MB\/sec/d'; }
+# sg_raw names the scratch file that it writes to.
+filter_sg() { sed 's,/tmp/[^ ]*/out,out,'; }
 
 case_i2c() {
 	# The stub is the last adapter.

@@ -8,9 +8,11 @@ import glob
 import os
 import random
 import select
+import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import wave
 
 
@@ -272,12 +274,68 @@ def tun(path):
     return 0
 
 
+# ---- The guest's /dev ----
+
+OWN = ("null", "zero", "full", "random", "urandom", "tty")
+MS_BIND, MS_MOVE = 0x1000, 0x2000
+
+
+def mount(source, target, kind=None, flags=0, data=None):
+    """mount(2)."""
+    words = [word and word.encode() for word in (source, target, kind, data)]
+    if LIBC.mount(*words[:3], ctypes.c_ulong(flags), words[3]):
+        raise OSError(ctypes.get_errno(), f"mount {target}")
+
+
+def name_in_sysfs(name, numbers):
+    """Libmedia asks sysfs for a node's name, to see what class of device it is."""
+    original = f"/sys/dev/char/{numbers}/uevent"
+    changed = f"/tmp/uevent-{numbers}"
+    with open(original, encoding="ascii") as data:
+        lines = [line for line in data if not line.startswith("DEVNAME=")]
+    with open(changed, "w", encoding="ascii") as out:
+        out.writelines([*lines, f"DEVNAME={name}\n"])
+    mount(changed, os.path.realpath(original), flags=MS_BIND)
+
+
+def make_dev(nodes):
+    """Mount a /dev in which the guest's nodes have the names of the devices.
+
+    In the Xen rigs nodes could have them anyway, but not those of two engines at
+    once. In one process, since there are many nodes.
+    """
+    new = tempfile.mkdtemp(prefix="dev-")
+    mount("dev", new, "tmpfs", 0, "mode=755")
+    for name in OWN:
+        os.mknod(f"{new}/{name}", stat.S_IFCHR | 0o666,
+                 os.stat(f"/dev/{name}").st_rdev)
+    for name in ("fd", "stdin", "stdout", "stderr"):
+        os.symlink(os.readlink(f"/dev/{name}"), f"{new}/{name}")
+    if os.path.exists("/dev/net/tun"):  # this machine's own driver
+        os.mknod(f"{new}/own-tun", stat.S_IFCHR | 0o600,
+                 os.stat("/dev/net/tun").st_rdev)
+    for folder, _, names in os.walk(nodes):
+        for name in names:
+            node = os.path.join(folder, name)
+            short = os.path.relpath(node, nodes)
+            number = os.stat(node).st_rdev
+            os.makedirs(os.path.dirname(f"{new}/{short}"), exist_ok=True)
+            os.mknod(f"{new}/{short}", stat.S_IFCHR | 0o600, number)
+            name_in_sysfs(short, f"{os.major(number)}:{os.minor(number)}")
+    for name in ("pts", "shm"):
+        os.mkdir(f"{new}/{name}")
+    mount("/dev/pts", f"{new}/pts", flags=MS_BIND)
+    mount(new, "/dev", flags=MS_MOVE)
+    return 0
+
+
 def main():
     """Returns the program's exit status."""
     programs = {"find-input": find_input, "force-feedback": force_feedback,
                 "uinput": uinput, "make-sound": make_sound,
                 "compare-sound": compare_sound, "drm-version": drm_version,
-                "hidraw": hidraw, "rtc": rtc, "tun": tun}
+                "hidraw": hidraw, "rtc": rtc, "tun": tun,
+                "make-dev": make_dev}
     sys.stdout.reconfigure(line_buffering=True)
     return programs[sys.argv[1]](*sys.argv[2:])
 
