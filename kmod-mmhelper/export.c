@@ -138,12 +138,21 @@ static int page_find(struct vm_area_struct *vma, unsigned long address, bool wri
 	return n == 1 ? 0 : n < 0 ? n : -EFAULT;
 }
 
+/* A device's file, or that of a buffer which one has exported (dma-buf.c has a file
+ * system of its own for these). */
+static bool file_is_drivers(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) || strcmp(inode->i_sb->s_type->name, "dmabuf") == 0;
+}
+
 /* Only what a driver has mapped, and as far as it may be mapped. */
 static int vma_check(const struct vm_area_struct *vma, const struct mmhelper_export *export)
 {
 	if (!vma || export->length > vma->vm_end - export->address)
 		return -EFAULT;
-	if (!vma->vm_file || !S_ISCHR(file_inode(vma->vm_file)->i_mode))
+	if (!vma->vm_file || !file_is_drivers(vma->vm_file))
 		return -EINVAL;
 	/* A private mapping shows the driver's pages only until it is written. */
 	if (!(vma->vm_flags & VM_MAYSHARE) && (vma->vm_flags & VM_WRITE))

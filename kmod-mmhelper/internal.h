@@ -52,6 +52,10 @@ int node_fetch(struct mmh_daemon *daemon, struct mmhelper_fetch *fetch);
 int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply);
 int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result);
 int node_signal(struct mmh_daemon *daemon, struct mmhelper_signal *signal);
+/* True for an open file of one of its nodes, opened since the adoption. */
+bool node_owns(struct mmh_daemon *daemon, const struct file *file);
+/* What the daemon calls such a file. */
+int node_name(struct file *file, s64 *value);
 /* The daemon is gone: its nodes are CUSE's own again. */
 void node_daemon_end(struct mmh_daemon *daemon);
 void node_exit(void);
@@ -71,6 +75,14 @@ void map_daemon_end(struct mmh_daemon *daemon);
 /* What is to be told; false if there is nothing. */
 bool map_event_take(struct mmh_daemon *daemon, struct mmhelper_event *event);
 bool map_event_any(struct mmh_daemon *daemon);
+
+/* descriptor.c: descriptors that a node's ioctl returns or takes. */
+int descriptor_give(struct mmh_daemon *daemon, struct mmhelper_give *give);
+int descriptor_ask(struct mmh_daemon *daemon, struct mmhelper_ask *ask);
+/* The calling thread's ioctl was answered with MMHELPER_IOCTL_GIVEN: what it shall
+ * return. */
+long descriptor_take(void);
+void descriptor_daemon_end(struct mmh_daemon *daemon);
 
 /* export.c: pages for another domain. */
 #ifdef CONFIG_XEN

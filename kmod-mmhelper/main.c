@@ -3,7 +3,8 @@
  * Paradice mmhelper: the device that the daemons open.
  *
  * Objects: a daemon is an open file of the device. In the guest it has adopted
- * nodes (node.c) and tracked mappings (map.c), in the driver domain exports
+ * nodes (node.c), tracked mappings (map.c) and files on their way to programs
+ * (descriptor.c), in the driver domain exports
  * (export.c); all of it ends with the file. Only this file knows the numbers of
  * the commands.
  */
@@ -42,6 +43,7 @@ static int mmh_release(struct inode *inode, struct file *file)
 	struct mmh_daemon *daemon = file->private_data;
 
 	node_daemon_end(daemon);
+	descriptor_daemon_end(daemon);
 	map_daemon_end(daemon);
 	export_daemon_end(daemon);
 	kfree(daemon);
@@ -55,6 +57,8 @@ union mmh_argument {
 	struct mmhelper_result result;
 	struct mmhelper_signal signal;
 	struct mmhelper_revoke revoke;
+	struct mmhelper_give give;
+	struct mmhelper_ask ask;
 	struct mmhelper_bind bind;
 	struct mmhelper_export export;
 	struct mmhelper_unexport unexport;
@@ -76,6 +80,10 @@ static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
 		return node_signal(daemon, &argument->signal);
 	case MMHELPER_REVOKE:
 		return map_end_token(daemon, &argument->revoke);
+	case MMHELPER_GIVE:
+		return descriptor_give(daemon, &argument->give);
+	case MMHELPER_ASK:
+		return descriptor_ask(daemon, &argument->ask);
 	case MMHELPER_BIND:
 		return export_bind(daemon, &argument->bind);
 	case MMHELPER_EXPORT:

@@ -34,6 +34,7 @@ enum mmhelper_kind {
 	MMHELPER_MAP = 1, /* offset, length and MMHELPER_MAP_… are asked for */
 	MMHELPER_SEEK, /* offset, and whence in flags */
 	MMHELPER_ASYNC, /* flags: 1 on, 0 off */
+	MMHELPER_NAME, /* what the daemon calls this open file: for ASK, a RESULT */
 };
 
 #define MMHELPER_MAP_READ 1u
@@ -91,7 +92,31 @@ struct mmhelper_revoke {
 	__u64 token;
 };
 
-/* The result of a SEEK. */
+/* An ioctl that returns a descriptor: the open file `fd` of one of the daemon's nodes
+ * is given for the thread that waits in the ioctl, which is then to be answered with
+ * MMHELPER_IOCTL_GIVEN. The thread gets a descriptor of it, whose number it finds at
+ * `address`, and `result` (not negative), or EMFILE or EFAULT. One for each ioctl. */
+struct mmhelper_give {
+	__s32 pid; /* thread; as in the CUSE request */
+	__s32 fd;
+	__u64 address;
+	__u32 flags; /* MMHELPER_GIVE_… */
+	__s32 result;
+};
+#define MMHELPER_GIVE_CLOEXEC 1u
+#define MMHELPER_IOCTL_GIVEN (-0x5041524f) /* no errno */
+
+/* An ioctl that takes one: what is descriptor `fd` of the thread that waits in it?
+ * EBADF: none is open there; EINVAL: it is no file of the daemon's nodes. Else the
+ * daemon is asked for its name by a request on it, and gets its own RESULT back: not
+ * from the thread that answers requests. */
+struct mmhelper_ask {
+	__s32 pid;
+	__s32 fd;
+	__s64 value; /* out; zero */
+};
+
+/* The result of a SEEK or a NAME. */
 struct mmhelper_result {
 	__u64 token;
 	__s64 value;
@@ -143,6 +168,8 @@ struct mmhelper_unexport {
 #define MMHELPER_RESULT _IOW(0xf9, 0x04, struct mmhelper_result)
 #define MMHELPER_SIGNAL _IOW(0xf9, 0x05, struct mmhelper_signal)
 #define MMHELPER_REVOKE _IOW(0xf9, 0x06, struct mmhelper_revoke)
+#define MMHELPER_GIVE _IOW(0xf9, 0x07, struct mmhelper_give)
+#define MMHELPER_ASK _IOWR(0xf9, 0x08, struct mmhelper_ask)
 #define MMHELPER_BIND _IOW(0xf9, 0x10, struct mmhelper_bind)
 #define MMHELPER_EXPORT _IOWR(0xf9, 0x11, struct mmhelper_export)
 #define MMHELPER_UNEXPORT _IOW(0xf9, 0x12, struct mmhelper_unexport)

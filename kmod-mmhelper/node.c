@@ -263,7 +263,8 @@ int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
 
 	spin_lock(&mmh_lock);
 	request = request_find(result->token);
-	if (request && request->state == REQUEST_FETCHED && request->ask.kind == MMHELPER_SEEK) {
+	if (request && request->state == REQUEST_FETCHED &&
+	    (request->ask.kind == MMHELPER_SEEK || request->ask.kind == MMHELPER_NAME)) {
 		request->state = REQUEST_DONE;
 		request->value = result->value;
 		r = 0;
@@ -273,6 +274,31 @@ int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
 }
 
 /* ---- ioctl ---- */
+
+bool node_owns(struct mmh_daemon *daemon, const struct file *file)
+{
+	struct mmh_node *node;
+	bool owns = false;
+
+	if (file->f_op != &node_fops)
+		return false;
+	spin_lock(&mmh_lock);
+	list_for_each_entry(node, &daemon->nodes, entry)
+		owns |= node->cdev == file_inode(file)->i_cdev;
+	spin_unlock(&mmh_lock);
+	return owns;
+}
+
+int node_name(struct file *file, s64 *value)
+{
+	struct mmh_request request = { .ask.kind = MMHELPER_NAME };
+	long r = request_run(file, &request);
+
+	if (r == 0 && request.state != REQUEST_DONE)
+		r = -EIO;
+	*value = request.value;
+	return r;
+}
 
 /* Of fs/fuse, which exports it for CUSE; its header is private. */
 long fuse_do_ioctl(struct file *file, unsigned int cmd, unsigned long arg, unsigned int flags);
@@ -285,13 +311,17 @@ static unsigned int ioctl_flags(const struct file *file)
 
 static long node_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
-	return fuse_do_ioctl(file, command, arg, ioctl_flags(file));
+	long r = fuse_do_ioctl(file, command, arg, ioctl_flags(file));
+
+	return r == MMHELPER_IOCTL_GIVEN ? descriptor_take() : r;
 }
 
 #ifdef CONFIG_COMPAT
 static long node_compat_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
-	return fuse_do_ioctl(file, command, arg, ioctl_flags(file) | FUSE_IOCTL_COMPAT);
+	long r = fuse_do_ioctl(file, command, arg, ioctl_flags(file) | FUSE_IOCTL_COMPAT);
+
+	return r == MMHELPER_IOCTL_GIVEN ? descriptor_take() : r;
 }
 #endif
 

@@ -15,7 +15,7 @@
 struct caller_page {
 	uint64_t address;
 	bool readonly;
-	uint8_t bytes[PROTO_PAGE];
+	uint8_t bytes[PROTO_PAGE] __attribute__((aligned(16)));
 };
 
 struct caller {

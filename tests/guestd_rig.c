@@ -22,6 +22,7 @@
 
 struct daemon rig_guestd;
 struct raw host;
+uint32_t host_device_flags;
 
 static char folder[64], node[128], mount_path[128];
 static int listener = -1, n_descriptors;
@@ -44,7 +45,8 @@ void host_accept(void)
 void host_device(uint32_t device, uint32_t minor, const char *name, size_t length)
 {
 	struct proto_device_add add = { .device = device, .class = PROTO_CLASS_TTY, .major = 4,
-					.minor = minor, .mode = 0666 };
+					.minor = minor, .mode = 0666,
+					.flags = host_device_flags };
 
 	raw_send(&host, PROTO_DEVICE_ADD, 0, &add, sizeof(add), name, length);
 }

@@ -40,6 +40,8 @@ void host_accept(void);
 /* Announces a terminal; the end of the announcements. */
 void host_device(uint32_t device, uint32_t minor, const char *name, size_t length);
 void host_devices_end(void);
+/* PROTO_DEVICE_… that the terminals announced from now on have. */
+extern uint32_t host_device_flags;
 /* A connection as it should be, with the device "dev", which is number 1. */
 void host_ready(void);
 
@@ -58,7 +60,8 @@ uint64_t program_ask(struct program *program, void (*run)(struct program *progra
 /* guestd closes the connection and says why. */
 void expect_violation(const char *text);
 
-/* The case of test_guestd_answers.c. */
+/* The cases of test_guestd_answers.c and test_guestd_on_demand.c. */
 TCase *case_answers(void);
+TCase *case_on_demand(void);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * layout_coverage [--doc] OBSERVED: how many rows the layout tables have for each
- * class, and how many of them have been observed on a real driver, by the list
- * OBSERVED (tests/layout_observed.txt). Prints "COVERAGE CLASS ROWS OBSERVED" lines,
- * or with --doc the tables of docs/LAYOUTS.md. Fails if the list names no row.
+ * layout_coverage [--doc | --rows] OBSERVED: how many rows the layout tables have for
+ * each class, and how many of them have been verified on a real driver, by the list
+ * OBSERVED (tests/layout_observed.txt, which tools/verify-layouts writes). Prints
+ * "COVERAGE CLASS ROWS VERIFIED" lines, with --doc the tables of docs/LAYOUTS.md, or
+ * with --rows the rows: table, name and kind, with tabs between. Fails if the list
+ * names no row.
  */
 #include "config.h"
 
@@ -16,15 +18,26 @@
 
 #define MAX_OBSERVED 2048
 
-static char *observed[MAX_OBSERVED];
+static struct {
+	char *name;
+	char *status; /* "verified…", or what is missing or wrong */
+} observed[MAX_OBSERVED];
 static size_t n_observed;
 
-static bool is_observed(const struct layout *row)
+/* NULL: never observed. */
+static const char *row_status(const struct layout *row)
 {
 	for (size_t i = 0; i < n_observed; i++)
-		if (strcmp(observed[i], row->name) == 0)
-			return true;
-	return false;
+		if (strcmp(observed[i].name, row->name) == 0)
+			return observed[i].status;
+	return NULL;
+}
+
+static bool is_verified(const struct layout *row)
+{
+	const char *status = row_status(row);
+
+	return status && strncmp(status, "verified", 8) == 0;
 }
 
 static const struct layout *row_find(const char *name)
@@ -36,21 +49,22 @@ static const struct layout *row_find(const char *name)
 	return NULL;
 }
 
-/* The name of a row ends at the first blank; it may have one inside its brackets. */
-static void name_cut(char *line)
+/* A line is a row's name, ": ", and its status. Returns the latter. */
+static char *line_cut(char *line)
 {
-	char *end = strchr(line, '(');
+	char *status = strstr(line, ": ");
 
-	end = end ? strchr(end, ')') : line;
-	end = end ? strpbrk(end, " \t\n") : NULL;
-	if (end)
-		*end = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (!status)
+		return line + strlen(line);
+	*status = '\0';
+	return status + 2;
 }
 
 static int list_read(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	char line[512];
+	char line[512], *status_text;
 	int status = EXIT_SUCCESS;
 
 	if (!file) {
@@ -60,19 +74,20 @@ static int list_read(const char *path)
 	while (fgets(line, sizeof(line), file) && n_observed < MAX_OBSERVED) {
 		if (line[0] == '#' || line[0] == '\n')
 			continue;
-		name_cut(line);
-		if (!row_find(line)) {
-			fprintf(stderr, "%s: no row is called %s\n", path, line);
+		status_text = line_cut(line);
+		if (!row_find(line) || !*status_text) {
+			fprintf(stderr, "%s: no row is called %s, or it has no status\n", path, line);
 			status = EXIT_FAILURE;
 		}
-		observed[n_observed++] = strdup(line);
+		observed[n_observed].name = strdup(line);
+		observed[n_observed++].status = strdup(status_text);
 	}
 	fclose(file);
 	return status;
 }
 
 struct counts {
-	unsigned int rows, nested, descriptors, observed;
+	unsigned int rows, nested, descriptors, verified, other, never;
 };
 
 static struct counts count(const struct layout_table *table)
@@ -84,7 +99,9 @@ static struct counts count(const struct layout_table *table)
 
 		counts.descriptors += (row->flags & LAYOUT_ROW_DESCRIPTOR) != 0;
 		counts.nested += row->type && !(row->flags & LAYOUT_ROW_DESCRIPTOR);
-		counts.observed += is_observed(row);
+		counts.verified += is_verified(row);
+		counts.other += row_status(row) && !is_verified(row);
+		counts.never += !row_status(row);
 	}
 	return counts;
 }
@@ -94,7 +111,7 @@ static void coverage_print(void)
 	for (size_t i = 0; layout_tables[i]; i++) {
 		struct counts counts = count(layout_tables[i]);
 
-		printf("COVERAGE %s %u %u\n", layout_tables[i]->name, counts.rows, counts.observed);
+		printf("COVERAGE %s %u %u\n", layout_tables[i]->name, counts.rows, counts.verified);
 	}
 }
 
@@ -102,19 +119,49 @@ static void doc_counts(void)
 {
 	struct counts all = { 0 };
 
-	puts("| class | header | rows | of them nested | that pass a descriptor (refused) | observed |\n"
-	     "|---|---|---|---|---|---|");
+	puts("| class | header | rows | of them nested | for descriptors | verified | in part, or otherwise | never observed |\n"
+	     "|---|---|---:|---:|---:|---:|---:|---:|");
 	for (size_t i = 0; layout_tables[i]; i++) {
 		struct counts counts = count(layout_tables[i]);
 
-		printf("| %s | %s | %u | %u | %u | %u |\n", layout_tables[i]->name, layout_tables[i]->header,
-		       counts.rows, counts.nested, counts.descriptors, counts.observed);
+		printf("| %s | %s | %u | %u | %u | %u | %u | %u |\n", layout_tables[i]->name,
+		       layout_tables[i]->header, counts.rows, counts.nested, counts.descriptors,
+		       counts.verified, counts.other, counts.never);
 		all.rows += counts.rows;
 		all.nested += counts.nested;
 		all.descriptors += counts.descriptors;
-		all.observed += counts.observed;
+		all.verified += counts.verified;
+		all.other += counts.other;
+		all.never += counts.never;
 	}
-	printf("| all | | %u | %u | %u | %u |\n", all.rows, all.nested, all.descriptors, all.observed);
+	printf("| all | | %u | %u | %u | %u | %u | %u |\n", all.rows, all.nested, all.descriptors, all.verified,
+	       all.other, all.never);
+}
+
+/* Rows of which not all was seen, or something else than they say. */
+static void doc_others(void)
+{
+	printf("\nIn part, or otherwise than the row says:\n\n");
+	for (size_t i = 0; layout_tables[i]; i++) {
+		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j++) {
+			const struct layout *row = &layout_tables[i]->rows[j];
+
+			if (row_status(row) && !is_verified(row))
+				printf("- `%s`: %s\n", row->name, row_status(row));
+		}
+	}
+}
+
+static void rows_print(void)
+{
+	for (size_t i = 0; layout_tables[i]; i++) {
+		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j++) {
+			const struct layout *row = &layout_tables[i]->rows[j];
+
+			printf("%s\t%s\t%s\n", layout_tables[i]->name, row->name,
+			       row->flags & LAYOUT_ROW_DESCRIPTOR ? "descriptor" : "row");
+		}
+	}
 }
 
 /* The rows of one table that were not observed, in lines of a text's width. */
@@ -125,7 +172,7 @@ static void doc_missing(const struct layout_table *table)
 	for (uint32_t i = 0; i < table->n_rows; i++) {
 		int width = strlen(table->rows[i].name) + 3;
 
-		if (is_observed(&table->rows[i]))
+		if (row_status(&table->rows[i]))
 			continue;
 		if (column + width > 118)
 			column = printf("\n ") - 1;
@@ -136,20 +183,24 @@ static void doc_missing(const struct layout_table *table)
 int main(int argc, char **argv)
 {
 	bool doc = argc == 3 && strcmp(argv[1], "--doc") == 0;
+	bool rows = argc == 3 && strcmp(argv[1], "--rows") == 0;
 
-	if (argc != 2 && !doc) {
-		fprintf(stderr, "usage: layout_coverage [--doc] OBSERVED\n");
+	if (argc != 2 && !doc && !rows) {
+		fprintf(stderr, "usage: layout_coverage [--doc | --rows] OBSERVED\n");
 		return 2;
 	}
 	if (list_read(argv[argc - 1]) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (doc) {
 		doc_counts();
+		doc_others();
 		printf("\nNever observed:\n");
 		for (size_t i = 0; layout_tables[i]; i++)
-			if (count(layout_tables[i]).observed < layout_tables[i]->n_rows)
+			if (count(layout_tables[i]).never)
 				doc_missing(layout_tables[i]);
 		printf("\n");
+	} else if (rows) {
+		rows_print();
 	} else {
 		coverage_print();
 	}

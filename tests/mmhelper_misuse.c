@@ -91,7 +91,11 @@ START_TEST(unknown_bits)
 		struct mmhelper_export export_padded = { .length = PAGE, .pad = flag };
 		struct mmhelper_unexport unexport = { .id = 1, .pad = flag };
 		struct mmhelper_fetch fetch = { .token = 1, .flags = flag };
+		struct mmhelper_give give = { .pid = getpid(), .fd = null, .flags = flag };
+		struct mmhelper_ask ask = { .pid = getpid(), .fd = null, .value = (int64_t)flag << bit };
 
+		refused(fd, MMHELPER_GIVE, &give, EINVAL); /* known: it is no node's file */
+		refused(fd, MMHELPER_ASK, &ask, EINVAL);
 		refused(fd, MMHELPER_ADOPT, &adopt, EINVAL);
 		if (!(flag & MMHELPER_SUPPLY_TRACKED))
 			refused(fd, MMHELPER_SUPPLY, &supply, EINVAL);
@@ -139,6 +143,41 @@ START_TEST(made_up)
 	ck_assert_int_eq(read(fd, &event, sizeof(event) - 1), -1);
 	ck_assert_int_eq(errno, EINVAL);
 	close(zero);
+	close(fd);
+}
+END_TEST
+
+/* Files that are no node's, threads and descriptors that are not there. */
+START_TEST(give_and_ask)
+{
+	int fd = helper_open(), null = open("/dev/null", O_RDWR);
+	struct mmhelper_give give = { .pid = getpid(), .fd = null };
+	struct mmhelper_ask ask = { .pid = getpid(), .fd = null };
+	static const int none[] = { -1, INT32_MIN, INT32_MAX, 900 };
+
+	refused(fd, MMHELPER_GIVE, &give, EINVAL);
+	refused(fd, MMHELPER_ASK, &ask, EINVAL);
+	give.fd = ask.fd = fd;
+	refused(fd, MMHELPER_GIVE, &give, EINVAL);
+	refused(fd, MMHELPER_ASK, &ask, EINVAL);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		give.fd = ask.fd = none[i];
+		refused(fd, MMHELPER_GIVE, &give, EBADF);
+		refused(fd, MMHELPER_ASK, &ask, EBADF);
+	}
+	give.fd = ask.fd = null;
+	give.result = -1;
+	refused(fd, MMHELPER_GIVE, &give, EINVAL);
+	give.result = 0;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]) - 1; i++) {
+		give.pid = ask.pid = none[i];
+		refused(fd, MMHELPER_GIVE, &give, ESRCH);
+		refused(fd, MMHELPER_ASK, &ask, ESRCH);
+	}
+	/* A kernel thread has none at all. */
+	ask.pid = 2;
+	refused(fd, MMHELPER_ASK, &ask, EBADF);
+	close(null);
 	close(fd);
 }
 END_TEST
@@ -319,6 +358,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, unknown_bits);
 	tcase_add_test(tcase, made_up);
 	tcase_add_test(tcase, adopt_what_is_no_node);
+	tcase_add_test(tcase, give_and_ask);
 	tcase_add_test(tcase, unbound);
 	tcase_add_test(tcase, export_what_is_no_device);
 	tcase_add_test(tcase, export_and_end);

@@ -44,6 +44,8 @@ static void conf_write(const char *path, const char *tty)
 			i, folder, i, RIG_HANDLES, RIG_CALL_MEMORY);
 	fprintf(file, "device \"zero\" { path = \"/dev/zero\" name = \"zero\" guests = { \"*\" } }\n");
 	fprintf(file, "device \"null\" { path = \"/dev/null\" name = \"null\" guests = { \"*\" } }\n");
+	if (access(RIG_TUN, R_OK | W_OK) == 0)
+		fprintf(file, "device \"tun\" { path = \"" RIG_TUN "\" name = \"tun\" guests = { \"*\" } }\n");
 	fprintf(file, "device \"tty\" { path = \"%s\" name = \"tty\" guests = { \"*\" } }\n", tty);
 	fprintf(file, "device \"term\" { path = \"%s\" name = \"term\" ioctls = \"on-demand\" guests = { \"*\" } }\n",
 		tty);

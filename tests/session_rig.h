@@ -10,6 +10,7 @@
 #include "raw.h"
 
 #define RIG_HANDLES 8 /* max-handles of the hostile guests */
+#define RIG_TUN "/dev/net/tun" /* the device "tun", where there is one */
 #define RIG_PAGE_MS 600 /* page-timeout-ms: more than the default, for slow machines */
 #define RIG_CALL_MEMORY 1 /* max-call-memory, in MiB */
 
@@ -61,6 +62,7 @@ uint64_t rig_good_handle(void);
 void rig_expect_violation(struct raw *raw, const char *text);
 
 /* The cases of the other test_session_….c. */
+TCase *case_descriptors(void);
 TCase *case_misuse(void);
 TCase *case_nested(void);
 TCase *case_pressure(void);

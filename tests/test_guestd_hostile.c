@@ -266,6 +266,7 @@ int main(void)
 	suite = suite_create("guestd_hostile");
 	suite_add_tcase(suite, case_hostile());
 	suite_add_tcase(suite, case_answers());
+	suite_add_tcase(suite, case_on_demand());
 	runner = srunner_create(suite);
 	srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);

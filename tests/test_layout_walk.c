@@ -150,17 +150,21 @@ END_TEST
 START_TEST(partial_effects)
 {
 	uint32_t in[4] = { 1, 2, 3, 4 };
-	uint64_t *out = page_end(2 * sizeof(*out) + 3);
-	struct counted counted = { .n = 4, .n_out = 4, .in = in, .out = (uintptr_t)out };
+	/* Not aligned, so that an element is there in part. */
+	uint8_t *end = page_end(2 * sizeof(uint64_t) + 3);
+	uint64_t out[2];
+	struct counted counted = { .n = 4, .n_out = 4, .in = in, .out = (uintptr_t)end };
 
 	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), -EFAULT);
+	memcpy(out, end, sizeof(out));
 	ck_assert_uint_eq(out[0], 2);
 	ck_assert_uint_eq(out[1], 4);
 	ck_assert_uint_eq(counted.n_out, 4);
 	/* As much as the driver asks for is there. */
 	counted.n = 2;
-	out[0] = out[1] = 0;
+	memset(end, 0, sizeof(out));
 	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+	memcpy(out, end, sizeof(out));
 	ck_assert_uint_eq(out[1], 4);
 	ck_assert_uint_eq(counted.n_out, 2);
 }
@@ -181,6 +185,46 @@ START_TEST(too_much_is_enomem)
 	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
 	ck_assert_uint_eq(counted.n_out, trip_limit / 8);
 	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), -ENOMEM);
+}
+END_TEST
+
+/* The guest's side remembers where a call led; what counts is where this one leads. */
+START_TEST(buffers_change_between_calls)
+{
+	uint32_t first[2] = { 1, 2 }, second[2] = { 10, 20 }, *third = page_end(8);
+	uint64_t out[2] = { 0 }, other[2] = { 0 };
+	struct counted counted = { .n = 2, .n_out = 2, .in = first, .out = (uintptr_t)out };
+
+	for (int i = 0; i < 5; i++) {
+		first[0] = i;
+		ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+		ck_assert_uint_eq(out[0], 2 * i);
+	}
+	counted.in = second;
+	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+	ck_assert_uint_eq(out[0], 20);
+	counted.out = (uintptr_t)other;
+	counted.n = counted.n_out = 1;
+	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+	ck_assert_uint_eq(other[0], 20);
+	ck_assert_uint_eq(other[1], 0);
+	/* What it remembers may be gone. */
+	third[0] = 100;
+	third[1] = 200;
+	counted.n = counted.n_out = 2;
+	counted.in = third;
+	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+	ck_assert_uint_eq(other[1], 400);
+	page_end_take(third);
+	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), -EFAULT);
+	counted.in = first;
+	ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+	ck_assert_uint_eq(other[1], 4);
+	for (int i = 0; i < 10; i++) {
+		counted.in = i & 1 ? first : second;
+		ck_assert_int_eq(trip(&counted_row, &counted, counted_driver), 0);
+		ck_assert_uint_eq(other[1], 2 * (i & 1 ? first[1] : second[1]));
+	}
 }
 END_TEST
 
@@ -439,6 +483,7 @@ int main(void)
 	tcase_add_test(tcase, missing_memory_is_efault);
 	tcase_add_test(tcase, partial_effects);
 	tcase_add_test(tcase, too_much_is_enomem);
+	tcase_add_test(tcase, buffers_change_between_calls);
 	tcase_add_test(tcase, only_changes_come_back);
 	tcase_add_test(tcase, array_of_structures_with_pointers);
 	tcase_add_test(tcase, driver_refuses_the_count);

@@ -331,6 +331,29 @@ START_TEST(ranges_carry_their_direction)
 }
 END_TEST
 
+/* Descriptors have one size, come last, and go with ioctls only. */
+START_TEST(descriptors_among_ranges)
+{
+	const struct proto_range memory = { 0x1000, 24, PROTO_RANGE_IN };
+	const struct proto_range descriptor = { 0x1004, 16, PROTO_RANGE_DESCRIPTOR };
+	struct proto_range ranges[3] = { memory, descriptor, descriptor };
+	struct proto_fault fault;
+
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, 3, 24 + 32, &fault), 0);
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, 3, 24 + 31, &fault), -EPROTO);
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL_ANSWER, ranges, 3, 32, &fault), 0);
+	ck_assert_int_eq(decode_ranges(PROTO_MEM_WRITE, ranges, 3, 32, &fault), -EPROTO);
+	ck_assert_int_eq(decode_ranges(PROTO_MEM_READ_ANSWER, ranges + 1, 1, 16, &fault), -EPROTO);
+	ranges[2].length = 8;
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, 3, 24 + 24, &fault), -EPROTO);
+	ranges[2] = memory;
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, 3, 24 + 16 + 24, &fault), -EPROTO);
+	ranges[2] = descriptor;
+	ranges[2].direction |= PROTO_RANGE_IN;
+	ck_assert_int_eq(decode_ranges(PROTO_IOCTL, ranges, 3, 24 + 32, &fault), -EPROTO);
+}
+END_TEST
+
 START_TEST(ranges_are_bounded)
 {
 	struct proto_range ranges[PROTO_RANGES_MAX + 1];
@@ -519,6 +542,7 @@ static TCase *payloads_case(void)
 	tcase_add_test(tcase, write_size_is_the_payload);
 	tcase_add_test(tcase, read_result_is_the_payload);
 	tcase_add_test(tcase, ranges_carry_their_direction);
+	tcase_add_test(tcase, descriptors_among_ranges);
 	tcase_add_test(tcase, ranges_are_bounded);
 	tcase_add_test(tcase, ranges_do_not_wrap);
 	tcase_add_test(tcase, ranges_have_a_direction);

@@ -116,7 +116,8 @@ static const struct {
 	{ PROTO_IOCTL, 1, { [32] = 1, [33] = 1 }, 40, "IOCTL: n_ranges 257 is over 256" },
 	{ PROTO_IOCTL, 1, { [32] = 1 }, 40, "IOCTL: n_ranges 1 does not fit" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 0 }, 56, "IOCTL: range 0: direction is 0x0" },
-	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 4 }, 56, "IOCTL: range 0: direction is 0x4" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 8 }, 56, "IOCTL: range 0: direction is 0x8" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 4 }, 56, "IOCTL: range 0: a descriptor of 0 bytes" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [48] = 8, [52] = 1 }, 56, "IOCTL: ranges need 24 bytes" },
 	{ PROTO_IOCTL, 1, { [32] = 0 }, 48, "IOCTL: ranges need 0 bytes" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [40] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [48] = 8, [52] = 2 },
@@ -285,8 +286,9 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("session_hostile");
-	TCase *tcase = tcase_create("malformed"), *others[] = { case_misuse(), case_nested(), case_pressure(),
-								   case_on_demand(), case_mirror() };
+	TCase *tcase = tcase_create("malformed"), *others[] = { case_descriptors(), case_misuse(), case_nested(),
+								   case_pressure(), case_on_demand(),
+								   case_mirror() };
 	SRunner *runner;
 	int n_failed, n_run;
 

@@ -319,9 +319,12 @@ START_TEST(process_ends_at_once)
 }
 END_TEST
 
-/* Serves `n` calls that were sent, whose last tag is raw.tag. */
-static void all_done(uint64_t n)
+/* Serves `n` calls that were sent, whose last tag is raw.tag. Where the processors are
+ * so busy that a page comes too late a call may fail; how many did. */
+static int all_done(uint64_t n)
 {
+	int n_late = 0;
+
 	for (uint64_t n_done = 0; n_done < n;) {
 		uint16_t opcode = caller_receive(&caller);
 
@@ -329,8 +332,13 @@ static void all_done(uint64_t n)
 			caller_answer(&caller);
 		n_done += opcode == PROTO_IOCTL_ANSWER;
 	}
-	for (uint64_t i = 0; i < n; i++)
-		ck_assert_int_eq(result_of(raw.tag - i), 0);
+	for (uint64_t i = 0; i < n; i++) {
+		int64_t result = result_of(raw.tag - i);
+
+		ck_assert(result == 0 || result == -EFAULT);
+		n_late += result != 0;
+	}
+	return n_late;
 }
 
 START_TEST(hundred_processes_at_once)
@@ -343,8 +351,13 @@ START_TEST(hundred_processes_at_once)
 			caller.process = 1 + 100 * round + i;
 			caller_send(&caller, TCGETS, CALLER_BASE + 8 * i, NULL, 0);
 		}
-		all_done(100);
+		ck_assert_int_le(all_done(100), 50);
 		rig_good_works();
+		/* Each again, now that its mirror is there. */
+		for (int i = 0; i < 100; i++) {
+			caller.process = 1 + 100 * round + i;
+			ck_assert_int_eq(caller_ioctl_ahead(&caller, TCGETS, CALLER_BASE + 8 * i), 0);
+		}
 	}
 	raw_fini(&raw);
 }
@@ -357,12 +370,25 @@ START_TEST(many_calls_of_one_process)
 	caller_memory(&caller, CALLER_BASE);
 	for (int i = 0; i < 20; i++)
 		caller_send(&caller, TCGETS, CALLER_BASE + 100 * i, NULL, 0);
-	all_done(20);
+	ck_assert_int_le(all_done(20), 10);
 	caller_process_end(&caller, caller.process);
 	mirrors_become(0);
 	raw_fini(&raw);
 }
 END_TEST
+
+/* The session hears of the end of a mirror a little after it: until then a call may
+ * still be given to it. */
+static void works_again(void)
+{
+	uint64_t until = raw_now_ms() + SOON_MS;
+	int64_t result;
+
+	mirrors_become(0);
+	while ((result = caller_ioctl(&caller, TCGETS, CALLER_BASE)) == -EFAULT && raw_now_ms() < until)
+		;
+	ck_assert_int_eq(result, 0);
+}
 
 START_TEST(mirror_is_killed_in_a_call)
 {
@@ -376,17 +402,28 @@ START_TEST(mirror_is_killed_in_a_call)
 		kill(only_mirror(), i % 2 ? SIGKILL : SIGSEGV);
 		ck_assert_int_eq(result_of(tag), -EFAULT);
 		ck_assert_uint_lt(raw_now_ms() - since, SOON_MS);
-		mirrors_become(0);
-		ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
+		works_again();
 		/* And between calls. */
 		kill(only_mirror(), SIGKILL);
-		mirrors_become(0);
-		ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
+		works_again();
 	}
 	daemon_log_expect(&rig_hostd, "was ended by signal", "Segmentation");
 	raw_fini(&raw);
 }
 END_TEST
+
+/* All its threads: until then one may still do as it is told. */
+static void stop(pid_t pid)
+{
+	uint64_t until = raw_now_ms() + RAW_HANG_MS;
+	char text[8192] = "";
+
+	kill(pid, SIGSTOP);
+	do
+		ck_assert(text_of(pid, "status", text, sizeof(text)));
+	while (!strstr(text, "T (stopped)") && raw_now_ms() < until);
+	raw_rest_ms(50);
+}
 
 /* One that a guest took over may do nothing any more: its own program waits until it
  * ends, and nobody else does. */
@@ -397,7 +434,7 @@ START_TEST(mirror_stops)
 	caller_init(&caller, &raw, "term");
 	caller_memory(&caller, CALLER_BASE);
 	ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
-	kill(only_mirror(), SIGSTOP);
+	stop(only_mirror());
 	tag = caller_send(&caller, TCGETS, CALLER_BASE, NULL, 0);
 	caller.process = 2;
 	ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
@@ -418,7 +455,7 @@ START_TEST(mirror_stops_before_a_release)
 	caller_init(&caller, &raw, "term");
 	caller_memory(&caller, CALLER_BASE);
 	ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
-	kill(only_mirror(), SIGSTOP);
+	stop(only_mirror());
 	ck_assert_int_eq(rig_release(&raw, caller.handle), 0);
 	ck_assert_uint_lt(raw_now_ms() - since, STOPPED_MS);
 	mirrors_become(0);

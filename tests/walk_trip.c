@@ -16,6 +16,7 @@
 
 struct layout_facts trip_facts;
 uint32_t trip_limit;
+int trip_number;
 uint32_t trip_changed;
 
 static struct gather *gather;
@@ -31,6 +32,7 @@ void trip_setup(void)
 	ck_assert_ptr_nonnull(declared);
 	trip_limit = walk_limit(PROTO_MESSAGE_MAX);
 	trip_facts = (struct layout_facts){ 0 };
+	trip_number = -1;
 }
 
 void trip_teardown(void)
@@ -49,6 +51,11 @@ void *page_end(size_t before_end)
 	pages[n_pages++] = page;
 	ck_assert_int_eq(mprotect(page + 4096, 4096, PROT_NONE), 0);
 	return page + 4096 - before_end;
+}
+
+void page_end_take(void *at)
+{
+	ck_assert_int_eq(mprotect((void *)((uintptr_t)at & ~(uintptr_t)4095), 4096, PROT_NONE), 0);
 }
 
 static int driver_copy(uint64_t there, void *here, size_t size, bool write)
@@ -129,11 +136,17 @@ static bool offered(const struct trip_message *message, const struct proto_range
 
 int trip_drive(const struct trip_message *message, trip_driver *driver)
 {
-	const struct iovec *payload;
+	struct walk *walk = declared_walked(declared);
 	const struct proto_range *ranges;
-	int result = driver((uintptr_t)declared_argument(declared));
-	uint32_t n = declared_collect(declared, &payload);
+	const struct iovec *payload;
+	struct walk_fixup *fixup;
+	uint32_t n, at = 0;
+	int result;
 
+	while ((fixup = walk_descriptor(walk, &at, LAYOUT_IN)))
+		fixup->ours = (uint32_t)trip_number;
+	result = driver((uintptr_t)declared_argument(declared));
+	n = declared_collect(declared, NULL, NULL, &payload);
 	ck_assert_uint_eq(payload[0].iov_len, n * sizeof(*ranges));
 	ranges = payload[0].iov_base;
 	trip_changed = 0;

@@ -33,6 +33,7 @@ struct trip_message {
 
 extern struct layout_facts trip_facts;
 extern uint32_t trip_limit; /* as of walk_limit() */
+extern int trip_number; /* the host's for every descriptor that the caller passes; -1: unknown */
 
 /* What a row says, as layout_find() would. */
 struct layout_need trip_need(const struct layout *row);
@@ -51,6 +52,8 @@ extern uint32_t trip_changed;
 
 /* A page followed by one that is not there; `before_end` bytes of it are left. */
 void *page_end(size_t before_end);
+/* Takes that page away. */
+void page_end_take(void *at);
 
 void trip_setup(void);
 void trip_teardown(void);

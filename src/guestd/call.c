@@ -91,6 +91,7 @@ void call_end(struct call *call, int error)
 	}
 	free(call->payload);
 	free(call->ranges);
+	free(call->descriptors);
 	free(call);
 }
 

@@ -21,6 +21,7 @@ struct file *file_new(struct node *node, uint64_t handle)
 	if (!file)
 		return NULL;
 	file->node = node;
+	file->class = node->add.class;
 	file->handle = handle;
 	file->connection = guest->connection;
 	file->next = *bucket(guest, handle);

@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "guestd/descriptor.h"
 #include "guestd/guest.h"
 #include "kmod-mmhelper/mmhelper.h"
 
@@ -33,6 +34,8 @@ static void cuse_open(fuse_req_t request, struct fuse_file_info *info)
 	if (mapping_opens_itself(node, request)) {
 		info->fh = 0;
 		fuse_reply_open(request, info);
+	} else if (descriptor_node(node)) {
+		descriptor_open(request, info);
 	} else {
 		call_open(node, request, info);
 	}

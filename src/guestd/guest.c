@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "guestd/descriptor.h"
 #include "guestd/gather.h"
 #include "guestd/on_demand.h"
 
@@ -97,6 +98,8 @@ static void event_serve(struct guest *guest, void *what)
 		on_stop_signal(guest);
 	} else if (what == &guest->helper_fd) {
 		mapping_serve(guest);
+	} else if (what == &guest->giver) {
+		descriptor_serve(guest);
 	} else if (what == &guest->connected_fd) {
 		connection_take(guest);
 	} else if (what == &guest->processes) {
@@ -248,6 +251,8 @@ int guest_run(const struct guest_config *config)
 		mapping_start(&guest);
 	if (guest.frontend->start(&guest) < 0)
 		return EXIT_FAILURE;
+	if (guest.helper_fd >= 0)
+		descriptor_start(&guest);
 	r = connection_start(&guest);
 	if (r == 0)
 		r = lead_run(&guest.lead);

@@ -24,6 +24,8 @@
 #include "proto/lead.h"
 #include "proto/log.h"
 
+struct call_descriptors;
+struct giver;
 struct guest;
 struct frontend_ops;
 struct on_demand_want;
@@ -43,6 +45,7 @@ struct node {
 struct file {
 	struct file *next; /* in its hash chain */
 	struct node *node;
+	uint32_t class; /* the node's PROTO_CLASS_…, or that of what an ioctl returned */
 	uint64_t handle; /* the host's */
 	uint32_t connection; /* guest->connection when it was opened */
 	uint32_t watched; /* poll events the host watches; 0: none */
@@ -84,6 +87,7 @@ struct call {
 	pid_t pid; /* IOCTL: the caller's thread */
 	struct proto_range range; /* IOCTL, flat: the caller's memory */
 	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
+	struct call_descriptors *descriptors; /* IOCTL: those that it passes, or NULL */
 	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;
@@ -122,6 +126,7 @@ struct guest {
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	int helper_fd; /* the kernel module, or -1 */
+	struct giver *giver; /* of descriptors, or NULL */
 	struct mapping *mappings; /* of granted pages */
 	bool mappings_due; /* some have ended, and the host does not know */
 	struct log_limit limit;
@@ -274,13 +279,14 @@ uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, voi
  * could be written. */
 int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
 
-/* The same for `n` pieces at once, one after the other in `data`; they stop at the
- * first byte that is not there. */
+/* The same for `n` pieces at once (at most PROTO_RANGES_MAX), one after the other in
+ * `data`. The first is true if all is there; the second stops at the first byte that
+ * is not. */
 struct memory_piece {
 	uint64_t address;
 	size_t size;
 };
-ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data);
+bool memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data);
 ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data);
 
 #endif

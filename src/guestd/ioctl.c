@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "guestd/descriptor.h"
 #include "guestd/gather.h"
 #include "guestd/on_demand.h"
 #include "kmod-mmhelper/mmhelper.h"
@@ -78,6 +80,9 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 		return false;
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN)
 		return false;
+	/* A mirror has none of the program's descriptors. */
+	if (need && (need->row->flags & LAYOUT_ROW_DESCRIPTOR))
+		return false;
 	return !need || (flags & PROTO_DEVICE_IOCTL_ON_DEMAND);
 }
 
@@ -85,7 +90,7 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 static const struct layout_need *declared(const struct call *call, struct layout_need *need)
 {
 	if (layout_find(call->body.ioctl.command, need) < 0 ||
-	    !layout_need_class(need, call->file->node->add.class))
+	    !layout_need_class(need, call->file->class))
 		return NULL;
 	return need;
 }
@@ -95,6 +100,8 @@ static void ranges_drop(struct call *call)
 {
 	free(call->ranges);
 	call->ranges = NULL;
+	free(call->descriptors);
+	call->descriptors = NULL;
 	call->range = (struct proto_range){ 0 };
 	call->body.ioctl.n_ranges = 0;
 }
@@ -148,6 +155,8 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		call_end(call, EIO);
 	} else if (!file_alive(file)) {
 		call_end(call, EIO);
+	} else if (call->descriptors) {
+		descriptor_submit(call, data, size);
 	} else {
 		call_submit(call, data, size);
 	}
@@ -195,13 +204,23 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 {
 	const struct proto_ioctl_answer *answer = message->body;
 	const struct proto_range *ranges;
+	uint32_t connection = guest->connection;
+	struct proto_descriptor descriptor;
 	int64_t result = answer->result;
 	const uint8_t *bytes;
-	uint32_t n;
+	const char *misfit;
+	uint32_t n, n_made;
 
 	if (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND)
 		return on_demand_done(guest, call, message);
+	misfit = descriptor_misfit(call, message);
+	if (misfit)
+		return call_misfit(guest, message, misfit);
+	proto_descriptors(message, &n_made, &bytes);
+	if (n_made)
+		memcpy(&descriptor, bytes, sizeof(descriptor));
 	ranges = proto_ranges(message, &n, &bytes);
+	n -= n_made;
 	if (result > INT32_MAX || !answer_fits(call, ranges, n))
 		return call_misfit(guest, message, "it writes memory that the program did not offer");
 	if (n && result >= 0 && !call->ranges)
@@ -213,6 +232,10 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 		if (scatter_write(call->pid, ranges, n, bytes) < 0)
 			result = -EFAULT;
 		lead_back(&guest->lead);
+	}
+	if (n_made) {
+		descriptor_made(call, connection, &descriptor, result);
+		return 0;
 	}
 	fuse_reply_ioctl(call_take(call), result, NULL, 0);
 	call_end(call, EIO);

@@ -27,6 +27,7 @@ typedef uint32_t grant_ref_t;
 typedef uint16_t domid_t;
 #include <xen/gntdev.h>
 
+#include "guestd/descriptor.h"
 #include "guestd/guest.h"
 #include "kmod-mmhelper/mmhelper.h"
 
@@ -154,6 +155,10 @@ bool mapping_request(fuse_req_t request, struct file *file, uint64_t token)
 
 	if (guest->helper_fd < 0 || ioctl(guest->helper_fd, MMHELPER_FETCH, &fetch) < 0)
 		return false;
+	if (fetch.kind == MMHELPER_NAME) {
+		descriptor_named(guest, request, file, token);
+		return true;
+	}
 	call = call_new_on(file, opcodes[fetch.kind], request);
 	if (!call)
 		return true;

@@ -68,9 +68,16 @@ ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size)
 	return transfer(process_vm_readv, pid, &piece, 1, data);
 }
 
-ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
+bool memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
 {
-	return transfer(process_vm_readv, pid, pieces, n, data);
+	struct iovec local = { data, 0 };
+	struct iovec remote[PROTO_RANGES_MAX];
+
+	for (uint32_t i = 0; i < n; i++) {
+		remote[i] = (struct iovec){ (void *)(uintptr_t)pieces[i].address, pieces[i].size };
+		local.iov_len += pieces[i].size;
+	}
+	return process_vm_readv(pid, &local, 1, remote, n, 0) == (ssize_t)local.iov_len;
 }
 
 ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data)

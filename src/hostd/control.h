@@ -29,6 +29,9 @@ enum control_kind {
 	CONTROL_UP, /* a guest is connected and settled its HELLO */
 };
 
+/* control_message.flags of CONTROL_START. */
+#define CONTROL_VERIFY 1u /* verify mode: verify.h */
+
 /* How the session reaches its guest. */
 enum control_transport {
 	CONTROL_UNIX = 1, /* the connected socket comes as descriptor with CONTROL_START */
@@ -56,7 +59,7 @@ struct control_message {
 	uint32_t id; /* device number: 1…, never used again in one session */
 	uint64_t tag; /* CONTROL_OPEN…: chosen by the session */
 	int32_t error; /* CONTROL_OPENED: 0 or positive errno */
-	uint32_t flags; /* CONTROL_OPEN: open(2) flags; DEVICE_ADD: PROTO_DEVICE_… */
+	uint32_t flags; /* CONTROL_OPEN: open(2) flags; DEVICE_ADD: PROTO_DEVICE_…; START */
 	/* CONTROL_START */
 	uint32_t transport; /* enum control_transport */
 	uint32_t domid;

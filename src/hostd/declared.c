@@ -45,20 +45,20 @@ void declared_free(struct declared *declared)
  * ends at a guard. What follows the structure follows it here too. */
 static int place(struct declared *declared, struct walk_segment *segment, uint32_t n)
 {
-	struct walk_segment *before = segment - 1;
+	struct walk_segment *before = segment->joined ? segment - 1 : NULL;
 	bool edge = n < segment->length || (segment->flags & LAYOUT_UP_TO);
 	uint32_t size = n;
 	uint8_t *memory;
 
 	/* Nothing has looked into the structure but for the length of this. */
-	if (segment->joined)
+	if (before)
 		size += before->length;
 	else if (!n)
 		return 0;
 	memory = edge || !n ? image_edge(&declared->image, size) : image_piece(&declared->image, size);
 	if (!memory)
 		return -EFAULT;
-	if (segment->joined) {
+	if (before) {
 		memcpy(memory, before->memory, before->length);
 		before->memory = memory;
 		memory += before->length;
@@ -155,7 +155,13 @@ static struct iovec changed_span(const uint8_t *now, const uint8_t *before, uint
 	return (struct iovec){ (void *)(now + first), n - first };
 }
 
-uint32_t declared_collect(struct declared *declared, const struct iovec **payloadp)
+struct walk *declared_walked(struct declared *declared)
+{
+	return &declared->walk;
+}
+
+uint32_t declared_collect(struct declared *declared, const struct proto_range *made,
+			  const struct proto_descriptor *descriptor, const struct iovec **payloadp)
 {
 	const struct walk *walk = &declared->walk;
 	uint32_t n = 0;
@@ -176,6 +182,11 @@ uint32_t declared_collect(struct declared *declared, const struct iovec **payloa
 			.direction = PROTO_RANGE_OUT,
 		};
 		declared->payload[++n] = span;
+	}
+	/* The walk has kept room for it. */
+	if (made) {
+		declared->changed[n] = *made;
+		declared->payload[++n] = (struct iovec){ (void *)descriptor, sizeof(*descriptor) };
 	}
 	declared->payload[0] = (struct iovec){ declared->changed, n * sizeof(declared->changed[0]) };
 	*payloadp = declared->payload;

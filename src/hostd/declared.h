@@ -23,8 +23,8 @@ struct declared *declared_new(void);
 void declared_free(struct declared *declared);
 
 /* Checks `ranges` (`n`, with `bytes` behind them) against what `need` says of the
- * command and makes the copies. `limit` as for a walk. 0; WALK_DESCRIPTOR or WALK_VARIANT; -EINVAL
- * when the ranges are not those that the table asks for; or as walk_run(). */
+ * command and makes the copies. `limit` as for a walk. 0; WALK_VARIANT; -EINVAL when the
+ * ranges are not those that the table asks for; or as walk_run(). */
 int declared_walk(struct declared *declared, const struct layout_need *need,
 		  const struct layout_facts *facts, uint32_t limit, uint64_t argument,
 		  const struct proto_range *ranges, uint32_t n, const uint8_t *bytes);
@@ -38,8 +38,13 @@ const struct walk_segment *declared_target(const struct declared *declared, uint
  * faults if the caller has no memory there. */
 void *declared_argument(struct declared *declared);
 
+/* The walk, for the descriptors that are in it. */
+struct walk *declared_walked(struct declared *declared);
+
 /* After the driver: takes the addresses out. *payloadp is what goes into an answer,
- * ranges first and then a piece for each; returns how many ranges. */
-uint32_t declared_collect(struct declared *declared, const struct iovec **payloadp);
+ * ranges first and then a piece for each; returns how many ranges. `made`, unless it
+ * is NULL, is the range of a descriptor, and comes last. */
+uint32_t declared_collect(struct declared *declared, const struct proto_range *made,
+			  const struct proto_descriptor *descriptor, const struct iovec **payloadp);
 
 #endif

@@ -169,6 +169,7 @@ static int send_start(struct guest *guest, int connection)
 	const struct supervisor *supervisor = guest->supervisor;
 	struct control_message start = {
 		.kind = CONTROL_START,
+		.flags = supervisor->verify ? CONTROL_VERIFY : 0,
 		.transport = guest->transport,
 		.domid = guest->domid,
 		.poll_us = supervisor->conf->poll_us,

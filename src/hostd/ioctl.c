@@ -12,6 +12,7 @@
 #include "hostd/ioctl_declared.h"
 #include "hostd/rules.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 #include "proto/layout.h"
 
 #define TAIL 0xa5 /* in the image where the caller has no memory */
@@ -52,7 +53,7 @@ void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t
 				     "\"any\", in its device section of hostd.conf lets it run on demand)",
 		[IOCTL_VARIANT] = "is not declared for what its structure says: ENOTTY (allow = { 0x%08x }, "
 				  "or ioctls = \"any\", in its device section of hostd.conf lets it run on demand)",
-		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which is not carried yet: ENOTTY",
+		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which cannot be carried in this way: ENOTTY",
 		[IOCTL_DENIED] = "is denied: ENOTTY (deny in its device section of hostd.conf names 0x%08x)",
 	};
 	const struct device *device = session_device(session, handle->device);
@@ -187,6 +188,29 @@ static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const
 	return IOCTL_SERVED;
 }
 
+/* Calls the driver. */
+static int64_t ioctl_run(struct session *session, struct operation *operation, struct handle *handle,
+			 const struct proto_ioctl *request, const struct layout_need *need,
+			 const struct proto_range *range, uint8_t *image)
+{
+	bool number = request->argument < LAYOUT_POINTER_MIN;
+	uint64_t since_ns;
+	int64_t result;
+
+	if (session->verify && !number &&
+	    verify_flat(session, operation, handle, request, need, image, range->length, &result))
+		return result;
+	since_ns = operation_begin(session, operation, handle);
+	/* A small argument is a number; a driver that follows it meets no page. */
+	result = ioctl(handle->fd, request->command,
+		       range->address ? image : (void *)(uintptr_t)request->argument);
+	result = result < 0 ? -errno : result;
+	operation_end(session, operation, handle, since_ns);
+	if (session->verify && number)
+		verify_number(session, handle, request, result);
+	return result;
+}
+
 bool ioctl_serve(struct session *session, struct workspace *workspace,
 			const struct proto_message *message, struct operation *operation)
 {
@@ -195,7 +219,6 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	struct layout_need need = { 0 };
 	struct proto_range range;
 	enum ioctl_refusal refusal;
-	uint64_t since_ns;
 	int64_t result;
 
 	if (!handle) {
@@ -219,12 +242,7 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, result, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	since_ns = operation_begin(session, operation, handle);
-	/* A small argument is a number; a driver that follows it meets no page. */
-	result = ioctl(handle->fd, request->command,
-		       range.address ? workspace->image.memory : (void *)(uintptr_t)request->argument);
-	result = result < 0 ? -errno : result;
-	operation_end(session, operation, handle, since_ns);
+	result = ioctl_run(session, operation, handle, request, &need, &range, workspace->image.memory);
 	result = ioctl_outcome(workspace, message, &need, &range, result);
 	if (result >= 0 && range.length && need.row->learn)
 		need.row->learn(&handle->facts, workspace->image.memory);

@@ -10,6 +10,7 @@
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 
 /* 0 with the copies made, or the negative errno for the program. */
 static int prepare(struct session *session, struct declared *declared,
@@ -18,19 +19,72 @@ static int prepare(struct session *session, struct declared *declared,
 {
 	const struct proto_ioctl *request = message->body;
 	const struct proto_range *ranges;
-	const uint8_t *bytes;
-	uint32_t n;
+	const uint8_t *bytes, *descriptors;
+	uint32_t n, n_descriptors;
 	int r;
 
 	ranges = proto_ranges(message, &n, &bytes);
+	proto_descriptors(message, &n_descriptors, &descriptors);
 	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
-			  request->argument, ranges, n, bytes);
-	if (r > 0) {
-		ioctl_refuse(session, handle, request->command,
-			     r == WALK_DESCRIPTOR ? IOCTL_DESCRIPTOR : IOCTL_VARIANT);
+			  request->argument, ranges, n - n_descriptors, bytes);
+	if (r == WALK_VARIANT) {
+		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
 		return -ENOTTY;
 	}
 	return r;
+}
+
+/* Without the lock, before declared_argument(). */
+static bool values_plain(const struct handle *handle, const struct layout_need *need,
+			 const struct declared *declared)
+{
+	return !(need->row->flags & LAYOUT_ROW_PROPERTIES) || drm_values_plain(handle->fd, need, declared);
+}
+
+/* The same in verify mode. `*verifiedp` is false if the driver has not been called. */
+static bool verify(struct session *session, struct operation *operation, struct handle *handle,
+		   const struct proto_ioctl *request, const struct layout_need *need,
+		   struct declared *declared, int64_t *resultp, bool *verifiedp)
+{
+	bool plain;
+
+	*verifiedp = false;
+	handle->n_users++;
+	lead_away(&session->lead, true);
+	plain = values_plain(handle, need, declared);
+	lead_back(&session->lead);
+	if (!plain)
+		return false;
+	(void)declared_argument(declared);
+	*verifiedp = verify_nested(session, operation, handle, request, need, declared, resultp);
+	handle->n_users--; /* whoever calls the driver holds the handle */
+	return true;
+}
+
+/* Calls the driver. False if the command sets a property to what must not be passed on.
+ * The handle is the caller's to put in any case. */
+static bool run(struct session *session, struct operation *operation, struct handle *handle,
+		const struct proto_ioctl *request, const struct layout_need *need,
+		struct declared *declared, int64_t *resultp)
+{
+	bool plain, verified;
+	uint64_t since_ns;
+	int64_t result = 0;
+	void *argument;
+
+	if (session->verify) {
+		plain = verify(session, operation, handle, request, need, declared, resultp, &verified);
+		if (!plain || verified)
+			return plain;
+	}
+	since_ns = operation_begin(session, operation, handle);
+	plain = session->verify || values_plain(handle, need, declared);
+	argument = declared_argument(declared);
+	if (plain)
+		result = ioctl(handle->fd, request->command, argument);
+	*resultp = result < 0 ? -errno : result;
+	operation_end(session, operation, handle, since_ns);
+	return plain;
 }
 
 bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
@@ -38,33 +92,31 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 			  struct handle *handle, const struct layout_need *need)
 {
 	const struct proto_ioctl *request = message->body;
+	struct descriptor_call *descriptors = &workspace->descriptors;
 	const struct iovec *payload;
-	void *argument;
-	bool plain;
-	uint64_t since_ns;
 	int64_t result;
 	uint32_t n;
 
 	if (!workspace->declared)
 		workspace->declared = declared_new();
 	result = workspace->declared ? prepare(session, workspace->declared, message, handle, need) : -ENOMEM;
+	descriptors->n_held = 0;
+	if (result == 0)
+		result = descriptor_take(descriptors, session, message, declared_walked(workspace->declared));
 	if (result < 0) {
 		ioctl_answer(session, operation, handle, result, 0, NULL);
+		descriptor_end(descriptors, session);
 		return lead_mine(&session->lead);
 	}
-	since_ns = operation_begin(session, operation, handle);
-	plain = !(need->row->flags & LAYOUT_ROW_PROPERTIES) ||
-		drm_values_plain(handle->fd, need, workspace->declared);
-	argument = declared_argument(workspace->declared);
-	result = plain ? ioctl(handle->fd, request->command, argument) : -1;
-	result = result < 0 ? -errno : result;
-	operation_end(session, operation, handle, since_ns);
-	if (!plain) {
+	if (!run(session, operation, handle, request, need, workspace->declared, &result)) {
 		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
 		result = -ENOTTY;
 	}
-	n = declared_collect(workspace->declared, &payload);
+	result = descriptor_make(descriptors, session, declared_walked(workspace->declared), handle, result);
+	n = declared_collect(workspace->declared, descriptors->made ? &descriptors->range : NULL,
+			     &descriptors->descriptor, &payload);
 	ioctl_answer(session, operation, handle, result, n, payload);
+	descriptor_end(descriptors, session);
 	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
 }

@@ -12,6 +12,7 @@
 
 #include "hostd/ioctl.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 
 #define COLLECT_MS 5000 /* how long a mirror may take to copy a few pages */
 
@@ -23,6 +24,7 @@ struct changes {
 	struct iovec payload[PROTO_RANGES_MAX + 1]; /* the ranges themselves come first */
 	uint32_t n;
 	uint32_t bytes;
+	struct verify_call *observed; /* verify mode, or NULL */
 };
 
 static void changes_close(struct changes *changes)
@@ -48,6 +50,8 @@ static void changes_add(struct changes *changes, uint64_t address, const uint8_t
 	uint32_t most = changes->session->channel->max_message - sizeof(struct proto_header) -
 			sizeof(struct proto_ioctl_answer) - sizeof(changes->ranges);
 
+	if (changes->observed)
+		verify_observe_change(changes->observed, address, bytes, length);
 	if (changes->n == PROTO_RANGES_MAX || changes->bytes + length > most)
 		changes_send(changes);
 	changes->ranges[changes->n] = (struct proto_range){ address, length, PROTO_RANGE_OUT };
@@ -192,6 +196,7 @@ static void run(struct session *session, const struct proto_message *message, st
 
 	changes.session = session;
 	changes.tag = operation->tag;
+	changes.observed = mirror->verify = verify_observe(session, request->argument);
 	changes.n = changes.bytes = 0;
 	shared->job = MIRROR_CALL;
 	shared->fd = fd;
@@ -201,7 +206,8 @@ static void run(struct session *session, const struct proto_message *message, st
 	shared->n_pages = shared->n_collected = 0;
 	mirror->operation = operation;
 	mirror->tag = operation->tag;
-	r = prefetched(session, mirror, message);
+	/* Observed, the driver shall meet no page that it did not ask for. */
+	r = changes.observed ? 0 : prefetched(session, mirror, message);
 	mirror_keep_begin(mirror);
 	operation->mirror = mirror;
 	since_ns = operation_begin(session, operation, handle);
@@ -212,6 +218,7 @@ static void run(struct session *session, const struct proto_message *message, st
 	mirror->n_wanted = 0;
 	operation->mirror = NULL;
 	interrupted = operation->interrupted;
+	mirror->verify = NULL;
 	result = r < 0 ? r : alive ? shared->result : -EFAULT;
 	if (result < -4095 || result > INT32_MAX)
 		result = -EIO;
@@ -220,6 +227,8 @@ static void run(struct session *session, const struct proto_message *message, st
 		mirror_end(session, mirror);
 	if (alive && !collect(&changes, mirror))
 		result = -EFAULT;
+	if (changes.observed)
+		verify_observe_end(session, changes.observed, mirror, handle, request, result);
 	answer(session, operation, handle, result, &changes);
 	mirror_keep_end(mirror);
 	mirror_memory_end(session, mirror);

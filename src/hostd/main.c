@@ -30,7 +30,7 @@
 
 const char *argp_program_version = "paradice-hostd " PACKAGE_VERSION;
 
-enum { OPTION_SESSION = 256, OPTION_MIRROR, OPTION_CHECK };
+enum { OPTION_SESSION = 256, OPTION_MIRROR, OPTION_CHECK, OPTION_VERIFY };
 
 struct arguments {
 	const char *conf_path;
@@ -38,6 +38,7 @@ struct arguments {
 	bool check;
 	bool session;
 	bool mirror;
+	bool verify;
 	uint32_t mirror_uid;
 	bool level_set;
 	enum log_level level;
@@ -49,6 +50,7 @@ static const struct argp_option options[] = {
 	{ "log-level", 'l', "LEVEL", 0,
 	  "error, warning, info, debug or trace; goes before the file's", 0 },
 	{ "check-config", OPTION_CHECK, NULL, 0, "check the file and end", 0 },
+	{ "verify-layouts", OPTION_VERIFY, NULL, 0, "compare what drivers do with the layout tables; slow", 0 },
 	{ "session", OPTION_SESSION, NULL, OPTION_HIDDEN, NULL, 0 },
 	{ "mirror", OPTION_MIRROR, "UID", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
@@ -73,6 +75,9 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_CHECK:
 		arguments->check = true;
+		return 0;
+	case OPTION_VERIFY:
+		arguments->verify = true;
 		return 0;
 	case OPTION_SESSION:
 		arguments->session = true;
@@ -175,7 +180,7 @@ static int run_supervisor(const struct arguments *arguments)
 		}
 	}
 	block_signals();
-	r = supervisor_run(conf, arguments->conf_path, arguments->level_set);
+	r = supervisor_run(conf, arguments->conf_path, arguments->level_set, arguments->verify);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

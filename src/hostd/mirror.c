@@ -26,6 +26,7 @@
 void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms)
 {
 	pthread_cond_init(&table->changed, NULL);
+	pthread_cond_init(&table->room, NULL);
 	table->max_pages = max_pages;
 	table->wait_ms = wait_ms;
 }
@@ -347,21 +348,21 @@ int mirror_take(struct session *session, uint64_t process, struct mirror **mirro
 			return 0;
 		}
 		if (session->mirrors.n_starting == STARTS_MAX) {
-			lead_wait(&session->lead, &session->mirrors.changed);
+			lead_wait(&session->lead, &session->mirrors.room);
 			continue;
 		}
 		if (session->mirrors.n_mirrors < MIRRORS_MAX) {
 			session->mirrors.n_starting++;
 			r = mirror_start(session, process, mirrorp);
 			session->mirrors.n_starting--;
-			pthread_cond_broadcast(&session->mirrors.changed);
+			pthread_cond_signal(&session->mirrors.room);
 			return r;
 		}
 		/* One that serves another program makes room. */
 		mirror = idle_find(session, process, true);
 		if (mirror)
 			mirror_end(session, mirror);
-		lead_wait(&session->lead, &session->mirrors.changed);
+		lead_wait(&session->lead, &session->mirrors.room);
 	}
 }
 
@@ -372,7 +373,7 @@ void mirror_give(struct session *session, struct mirror *mirror)
 	/* Page tables stay until the process ends. */
 	if (mirror->n_regions > MIRROR_REGIONS_MAX)
 		mirror_end(session, mirror);
-	pthread_cond_broadcast(&session->mirrors.changed);
+	pthread_cond_signal(&session->mirrors.room);
 	mirror_unuse(session, mirror);
 }
 
@@ -536,7 +537,7 @@ void mirror_poll(struct session *session)
 		if (dead && !mirror->n_users && !mirror->n_armed && (mirror->gone || mirror->socket < 0)) {
 			*at = mirror->next;
 			session->mirrors.n_mirrors--;
-			pthread_cond_broadcast(&session->mirrors.changed);
+			pthread_cond_signal(&session->mirrors.room);
 			mirror_free(mirror);
 			continue;
 		}

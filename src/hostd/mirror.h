@@ -33,6 +33,7 @@ struct control_message;
 struct handle;
 struct operation;
 struct session;
+struct verify_call;
 
 /* A page of the caller that is in the mirror during a call. */
 struct mirror_page {
@@ -102,6 +103,7 @@ struct mirror {
 	bool withheld; /* a page did not come in time: no other is waited for */
 	uint64_t ahead_address; /* a fault here goes on with a sequence */
 	uint32_t ahead_pages; /* how many to ask for then */
+	struct verify_call *verify; /* verify mode: it is watched for this, or NULL */
 };
 
 struct mirror_table {
@@ -115,7 +117,8 @@ struct mirror_table {
 	uint32_t wait_ms; /* how long a driver may wait for a page */
 	bool expected; /* some fault waits for the guest */
 	bool refusals; /* some page is to be refused, which a serving thread does */
-	pthread_cond_t changed; /* a mirror started, died or became idle */
+	pthread_cond_t changed; /* a mirror started or died */
+	pthread_cond_t room; /* for one who waits for a mirror: one became idle, or may be started */
 };
 
 void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms);

@@ -38,13 +38,27 @@
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
 
+/* Asks for what we use; the byte that was touched, not only its page, for verify mode
+ * where the kernel can tell it (Linux 5.18). */
+static int watcher_enable(int fd)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_EXACT_ADDRESS,
+	};
+
+	if (ioctl(fd, UFFDIO_API, &api) == 0)
+		return 0;
+	api = (struct uffdio_api){ .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
+	return ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
+}
+
 /* A userfaultfd for faults of drivers too, which takes root (or the right to
  * /dev/userfaultfd). The descriptor or negative errno. */
 static int watcher_make(void)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
 	int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
-	int fd;
+	int fd, r;
 
 	if (device >= 0) {
 		fd = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
@@ -54,11 +68,10 @@ static int watcher_make(void)
 	}
 	if (fd < 0)
 		return -errno;
-	if (ioctl(fd, UFFDIO_API, &api) < 0) {
-		int error = errno;
-
+	r = watcher_enable(fd);
+	if (r < 0) {
 		close(fd);
-		return -error;
+		return r;
 	}
 	return fd;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "hostd/session.h"
+#include "hostd/verify.h"
 
 #define AHEAD_MAX 16u /* pages of a sequence to ask for at once */
 #define FAULTS_AT_ONCE 16 /* then others get the lock */
@@ -304,7 +305,8 @@ static uint32_t pages_ahead(const struct session *session, struct mirror *mirror
 	uint32_t most = (session->channel->max_message - 512) / (PROTO_PAGE + sizeof(struct proto_range));
 	uint32_t n = 1;
 
-	if (address == mirror->ahead_address)
+	/* In verify mode each page that is touched shall be seen. */
+	if (address == mirror->ahead_address && !mirror->verify)
 		n = mirror->ahead_pages * 2 < AHEAD_MAX ? mirror->ahead_pages * 2 : AHEAD_MAX;
 	if (n > most)
 		n = most;
@@ -379,6 +381,9 @@ void mirror_faults(struct session *session, struct mirror *mirror)
 		}
 		address = page_of(message.arg.pagefault.address);
 		if (message.event != UFFD_EVENT_PAGEFAULT)
+			continue;
+		if (mirror->verify && verify_fault(session, mirror, message.arg.pagefault.address,
+						   message.arg.pagefault.flags))
 			continue;
 		if (message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
 			page_refuse(session, mirror, address, PROT_READ);

@@ -16,6 +16,7 @@
 #include "hostd/rules.h"
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
+#include "hostd/verify.h"
 
 #define FULL_WAIT_MIN_NS 20000
 #define FULL_WAIT_MAX_NS 10000000
@@ -25,6 +26,8 @@ void session_end(struct session *session, const char *reason)
 {
 	if (reason)
 		log_error("guest \"%s\": %s", session->guest, reason);
+	if (session->verify)
+		verify_report(session);
 	/* Rings, handles and threads end with the process; the guest sees the
 	 * transport go. */
 	_exit(reason ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -408,13 +411,14 @@ static int transport_make(struct session *session, const struct control_message 
 }
 
 /* Room for the quota's descriptors besides our own; a mirror has three. */
-static void limits_set(uint32_t max_handles)
+static int limits_set(struct session *session, uint32_t max_handles)
 {
 	rlim_t n = max_handles + 64 + 3 * MIRRORS_MAX;
 	struct rlimit limit = { n, n };
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_warning("session: RLIMIT_NOFILE %lu: %s", (unsigned long)limit.rlim_cur, strerror(errno));
+	return descriptor_numbers_init(&session->descriptor_numbers, n);
 }
 
 static int session_prepare(struct session *session, const struct control_message *start, int fd,
@@ -428,7 +432,10 @@ static int session_prepare(struct session *session, const struct control_message
 	r = async_init(session);
 	if (r < 0)
 		return r;
-	limits_set(start->max_handles);
+	*whatp = "memory";
+	r = limits_set(session, start->max_handles);
+	if (r < 0)
+		return r;
 	*whatp = start->transport == CONTROL_VCHAN ? "vchan server (is xen-gntalloc loaded, are grants left?)"
 						   : "unix transport";
 	r = transport_make(session, start, fd);
@@ -440,6 +447,11 @@ static int session_prepare(struct session *session, const struct control_message
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)
 		return r;
+	if (start->flags & CONTROL_VERIFY) {
+		session->verify = verify_new();
+		if (!session->verify)
+			return -ENOMEM;
+	}
 	mirror_table_init(&session->mirrors, start->max_call_pages, start->page_timeout_ms);
 	r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
 	if (r == 0)

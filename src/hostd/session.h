@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "hostd/control.h"
+#include "hostd/descriptor.h"
 #include "hostd/handle.h"
 #include "hostd/mapping.h"
 #include "hostd/mirror.h"
@@ -47,6 +48,7 @@ struct workspace {
 	struct channel_buffer message;
 	struct channel_buffer image;
 	struct declared *declared; /* declared.h; NULL before its first use */
+	struct descriptor_call descriptors;
 };
 
 struct session {
@@ -56,6 +58,7 @@ struct session {
 	int async_fd; /* SIGIO of drivers */
 	char guest[PROTO_NAME_MAX + 1];
 	struct handle_table handles;
+	struct descriptor_numbers descriptor_numbers;
 	struct operation_table operations;
 	struct mapping_table mappings;
 	struct readiness readiness;
@@ -72,6 +75,7 @@ struct session {
 	bool backlog; /* something could not be sent: the ring was full */
 	uint64_t idle_since_ns;
 	struct log_limit limit;
+	struct verify *verify; /* verify.h; NULL in any other mode */
 };
 
 /* Runs a session over the supervisor's socket `control_fd` and returns the exit

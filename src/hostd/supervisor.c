@@ -397,11 +397,12 @@ static void fini(struct supervisor *supervisor)
 	sd_event_unref(supervisor->event);
 }
 
-int supervisor_run(struct conf *conf, const char *conf_path, bool level_fixed)
+int supervisor_run(struct conf *conf, const char *conf_path, bool level_fixed, bool verify)
 {
 	struct supervisor supervisor = {
 		.conf_path = conf_path,
 		.level_fixed = level_fixed,
+		.verify = verify,
 		.change_user = geteuid() == 0,
 	};
 	int r;

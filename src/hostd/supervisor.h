@@ -25,6 +25,7 @@ struct supervisor {
 	const char *conf_path;
 	bool level_fixed; /* --log-level: the file does not change it */
 	bool change_user; /* root: each session becomes a user of its own */
+	bool verify; /* --verify-layouts: sessions compare drivers with the layout tables */
 	bool stopping;
 	struct conf *conf;
 	struct policy *policy; /* borrows from conf */
@@ -35,9 +36,9 @@ struct supervisor {
 };
 
 /* Runs the daemon with `conf`, which it takes over, until SIGTERM or SIGINT. SIGHUP
- * reads `conf_path` again. 0, or negative errno when it could not start (logged).
+ * reads `conf_path` again. `verify`: verify mode, see verify.h. 0, or negative errno when it could not start (logged).
  * SIGTERM, SIGINT, SIGHUP and SIGCHLD must be blocked in all threads. */
-int supervisor_run(struct conf *conf, const char *conf_path, bool level_fixed);
+int supervisor_run(struct conf *conf, const char *conf_path, bool level_fixed, bool verify);
 
 /* For guests: two users that no session and no mirror runs as (0: as this one). 0 or
  * -EUSERS. */

@@ -51,7 +51,10 @@ enum layout_kind {
 	LAYOUT_EMBEDS, /* at `at`: `most` structures of `type`, inside this one */
 	LAYOUT_CLAMP, /* the count at `count_at` is cut to what fits a message */
 	LAYOUT_OPAQUE, /* at `at`: a pointer that the driver carries and does not follow */
-	LAYOUT_DESCRIPTOR, /* at `at`: an int, a descriptor unless negative */
+	/* At `at`: an int. IN: a descriptor that the driver takes, unless negative. OUT: one
+	 * that it makes, of class `most`. Neither: the number that one had which another
+	 * call has passed, as the driver remembers it. */
+	LAYOUT_DESCRIPTOR,
 	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
 	LAYOUT_INVALID, /* with `when`: a variant that no driver takes: EINVAL */
 };
@@ -60,7 +63,6 @@ enum layout_kind {
 #define LAYOUT_STRING 1u /* ends at the first zero byte */
 #define LAYOUT_UP_TO 2u /* the driver knows the length: at most so much, less may be there */
 #define LAYOUT_SUM 4u /* the count is the sum of the array that this part is `after` */
-#define LAYOUT_ALWAYS 8u /* DESCRIPTOR: whatever the value */
 #define LAYOUT_OF_PARENT 16u /* the count is in the structure that points to this one */
 
 struct layout_type;
@@ -75,8 +77,9 @@ struct layout_part {
 	uint8_t flags;
 	uint16_t at; /* offset in the structure */
 	uint16_t count_at;
-	uint32_t most; /* with a count field: above this the driver refuses; 0: no such limit */
+	uint32_t most; /* POINTER, with a count field: above this the driver refuses; 0: no such limit */
 	uint32_t unit; /* bytes of one element */
+	const char *name; /* POINTER: the member, for messages */
 	const struct layout_type *type; /* what is in an element, or NULL: bytes */
 	/* NULL, or says whether this part is there; `structure` needs no alignment */
 	bool (*when)(const void *structure);
@@ -100,8 +103,11 @@ struct layout_type {
 /* Bits of layout.flags. */
 #define LAYOUT_ROW_UP_TO 1u /* the argument's size is the most; less may be there */
 #define LAYOUT_ROW_STRING 2u /* the argument is a string of at most this size */
-#define LAYOUT_ROW_DESCRIPTOR 4u /* the command makes or takes a descriptor: refused so far */
+#define LAYOUT_ROW_DESCRIPTOR 4u /* makes or takes a descriptor: never on demand */
 #define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
+
+/* The class of a descriptor that does what the device does (a DRM lease). */
+#define LAYOUT_CLASS_SAME UINT32_MAX
 
 struct layout {
 	uint32_t command; /* with the bits of `mask` */

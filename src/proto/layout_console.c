@@ -20,16 +20,20 @@
 #define FONT_NAME 32u /* MAX_FONT_NAME */
 #define FONT_SIZE 65536u /* max_font_size: 512 glyphs of 32 rows, 32 bits wide */
 
+#define FIRST_TALL 4u /* KD_FONT_OP_SET_TALL of Linux 6.3; they have `height` rows */
+
 /* con_font_op(): glyphs of 32 rows, or the name of a built-in font. */
 static uint64_t font_length(const void *structure, const struct layout_facts *facts)
 {
 	struct console_font_op font;
-	uint64_t length;
+	uint64_t length, rows = 32;
 
 	memcpy(&font, structure, sizeof(font));
 	if (font.op == KD_FONT_OP_SET_DEFAULT)
 		return FONT_NAME;
-	length = ((uint64_t)font.width + 7) / 8 * 32 * font.charcount;
+	if (font.op >= FIRST_TALL)
+		rows = font.height < 128 ? font.height : 128;
+	length = ((uint64_t)font.width + 7) / 8 * rows * font.charcount;
 	return length < FONT_SIZE ? length : FONT_SIZE;
 }
 

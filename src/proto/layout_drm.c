@@ -15,6 +15,7 @@
 #include "config.h"
 
 #include <libdrm/drm.h>
+#include <string.h>
 
 #include "proto/layout_rows.h"
 
@@ -160,6 +161,47 @@ static const struct layout_part timeline_query_parts[] = {
 };
 LAYOUT_TYPE(timeline_query, struct drm_syncobj_timeline_array, timeline_query_parts);
 
+static const struct layout_part prime_export_parts[] = {
+	DESCRIPTOR_OUT(struct drm_prime_handle, fd, DMABUF),
+};
+LAYOUT_TYPE(prime_export, struct drm_prime_handle, prime_export_parts);
+
+static const struct layout_part prime_import_parts[] = {
+	DESCRIPTOR_IN(struct drm_prime_handle, fd),
+};
+LAYOUT_TYPE(prime_import, struct drm_prime_handle, prime_import_parts);
+
+static const struct layout_part create_lease_parts[] = {
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_OUT,
+	  .at = LAYOUT_INT_AT(struct drm_mode_create_lease, fd), .most = LAYOUT_CLASS_SAME },
+	POINTER(struct drm_mode_create_lease, object_ids, object_count, __u32, IN),
+};
+LAYOUT_TYPE(create_lease, struct drm_mode_create_lease, create_lease_parts);
+
+static bool syncobj_is_file(const void *in)
+{
+	struct drm_syncobj_handle handle;
+
+	memcpy(&handle, in, sizeof(handle));
+	return handle.flags & DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
+}
+
+static bool syncobj_is_itself(const void *in)
+{
+	return !syncobj_is_file(in);
+}
+
+static const struct layout_part syncobj_export_parts[] = {
+	DESCRIPTOR_OUT(struct drm_syncobj_handle, fd, SYNC_FILE, .when = syncobj_is_file),
+	DESCRIPTOR_OUT(struct drm_syncobj_handle, fd, OTHER, .when = syncobj_is_itself),
+};
+LAYOUT_TYPE(syncobj_export, struct drm_syncobj_handle, syncobj_export_parts);
+
+static const struct layout_part syncobj_import_parts[] = {
+	DESCRIPTOR_IN(struct drm_syncobj_handle, fd),
+};
+LAYOUT_TYPE(syncobj_import, struct drm_syncobj_handle, syncobj_import_parts);
+
 static const struct layout rows[] = {
 	NESTED(DRM_IOCTL_VERSION, struct drm_version, version),
 	NESTED(DRM_IOCTL_GET_UNIQUE, struct drm_unique, unique),
@@ -175,8 +217,8 @@ static const struct layout rows[] = {
 	FLAT(DRM_IOCTL_GEM_CLOSE, struct drm_gem_close),
 	FLAT(DRM_IOCTL_GEM_FLINK, struct drm_gem_flink),
 	FLAT(DRM_IOCTL_GEM_OPEN, struct drm_gem_open),
-	DESCRIPTOR(DRM_IOCTL_PRIME_HANDLE_TO_FD, struct drm_prime_handle),
-	DESCRIPTOR(DRM_IOCTL_PRIME_FD_TO_HANDLE, struct drm_prime_handle),
+	DESCRIPTOR(DRM_IOCTL_PRIME_HANDLE_TO_FD, struct drm_prime_handle, prime_export),
+	DESCRIPTOR(DRM_IOCTL_PRIME_FD_TO_HANDLE, struct drm_prime_handle, prime_import),
 	/* request.signal and user_data below come back in an event, unread. */
 	FLAT(DRM_IOCTL_WAIT_VBLANK, union drm_wait_vblank),
 	FLAT(DRM_IOCTL_CRTC_GET_SEQUENCE, struct drm_crtc_get_sequence),
@@ -198,7 +240,7 @@ static const struct layout rows[] = {
 	PROPERTIES(DRM_IOCTL_MODE_SETPROPERTY, struct drm_mode_connector_set_property),
 	PROPERTIES(DRM_IOCTL_MODE_OBJ_SETPROPERTY, struct drm_mode_obj_set_property),
 	NESTED_PROPERTIES(DRM_IOCTL_MODE_ATOMIC, struct drm_mode_atomic, atomic),
-	DESCRIPTOR(DRM_IOCTL_MODE_CREATE_LEASE, struct drm_mode_create_lease),
+	DESCRIPTOR(DRM_IOCTL_MODE_CREATE_LEASE, struct drm_mode_create_lease, create_lease),
 	NESTED(DRM_IOCTL_MODE_LIST_LESSEES, struct drm_mode_list_lessees, lessees),
 	NESTED(DRM_IOCTL_MODE_GET_LEASE, struct drm_mode_get_lease, lease),
 	FLAT(DRM_IOCTL_MODE_CURSOR, struct drm_mode_cursor),
@@ -219,8 +261,8 @@ static const struct layout rows[] = {
 
 	FLAT(DRM_IOCTL_SYNCOBJ_CREATE, struct drm_syncobj_create),
 	FLAT(DRM_IOCTL_SYNCOBJ_DESTROY, struct drm_syncobj_destroy),
-	DESCRIPTOR(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, struct drm_syncobj_handle),
-	DESCRIPTOR(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, struct drm_syncobj_handle),
+	DESCRIPTOR(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, struct drm_syncobj_handle, syncobj_export),
+	DESCRIPTOR(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, struct drm_syncobj_handle, syncobj_import),
 	NESTED(DRM_IOCTL_SYNCOBJ_WAIT, struct drm_syncobj_wait, wait),
 	NESTED(DRM_IOCTL_SYNCOBJ_RESET, struct drm_syncobj_array, syncobjs),
 	NESTED(DRM_IOCTL_SYNCOBJ_SIGNAL, struct drm_syncobj_array, syncobjs),

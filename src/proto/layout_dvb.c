@@ -26,6 +26,11 @@ static const struct layout_part get_properties_parts[] = {
 };
 LAYOUT_TYPE(get_properties, struct dtv_properties, get_properties_parts);
 
+static const struct layout_part export_parts[] = {
+	DESCRIPTOR_OUT(struct dmx_exportbuffer, fd, DMABUF),
+};
+LAYOUT_TYPE(export, struct dmx_exportbuffer, export_parts);
+
 static const struct layout rows[] = {
 	FLAT_INOUT(FE_GET_INFO, struct dvb_frontend_info),
 	NO_ARGUMENT(FE_DISEQC_RESET_OVERLOAD),
@@ -55,7 +60,7 @@ static const struct layout rows[] = {
 	FLAT(DMX_QUERYBUF, struct dmx_buffer),
 	FLAT(DMX_QBUF, struct dmx_buffer),
 	FLAT(DMX_DQBUF, struct dmx_buffer),
-	DESCRIPTOR(DMX_EXPBUF, struct dmx_exportbuffer),
+	DESCRIPTOR(DMX_EXPBUF, struct dmx_exportbuffer, export),
 
 	NO_ARGUMENT(CA_RESET),
 	FLAT_INOUT(CA_GET_CAP, struct ca_caps),

@@ -23,13 +23,18 @@ static const struct layout_part topology_parts[] = {
 };
 LAYOUT_TYPE(topology, struct media_v2_topology, topology_parts);
 
+static const struct layout_part request_parts[] = {
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_OUT, .most = PROTO_CLASS_MEDIA_REQUEST },
+};
+LAYOUT_TYPE(request, int, request_parts);
+
 static const struct layout rows[] = {
 	FLAT(MEDIA_IOC_DEVICE_INFO, struct media_device_info),
 	FLAT(MEDIA_IOC_ENUM_ENTITIES, struct media_entity_desc),
 	NESTED(MEDIA_IOC_ENUM_LINKS, struct media_links_enum, links),
 	FLAT(MEDIA_IOC_SETUP_LINK, struct media_link_desc),
 	NESTED(MEDIA_IOC_G_TOPOLOGY, struct media_v2_topology, topology),
-	DESCRIPTOR(MEDIA_IOC_REQUEST_ALLOC, int),
+	DESCRIPTOR(MEDIA_IOC_REQUEST_ALLOC, int, request),
 };
 
 LAYOUT_TABLE(layout_media, "linux/media.h", LAYOUT_CLASS(MEDIA));

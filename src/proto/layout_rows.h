@@ -124,39 +124,39 @@
 /* In `type`, `pointer` points to as many elements as `count` says; access is IN, OUT
  * or INOUT. What follows may set .when, .most, .flags or .length. */
 #define POINTER(t, pointer, count, element, how, ...)                                    \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  LAYOUT_COUNT(t, count), .unit = sizeof(element), __VA_ARGS__ }
 /* The same to structures that have a LAYOUT_TYPE. */
 #define POINTER_TO(t, pointer, count, element_type, how, ...)                            \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  LAYOUT_COUNT(t, count), .unit = sizeof(element_type##_c), .type = &element_type##_type, \
 	  __VA_ARGS__ }
 /* To a fixed number of elements. */
 #define POINTER_FIXED(t, pointer, number, element, how, ...)                             \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .most = number, .unit = sizeof(element), __VA_ARGS__ }
 /* To one structure that has a LAYOUT_TYPE: also to the next of a list. */
 #define POINTER_ONE(t, pointer, element_type, how, ...)                                  \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .most = 1, .unit = sizeof(element_type##_c), .type = &element_type##_type, __VA_ARGS__ }
 /* To at most this number of elements; the driver knows how many there are. */
 #define POINTER_UP_TO(t, pointer, number, element, how, ...) \
 	POINTER_FIXED(t, pointer, number, element, how, .flags = LAYOUT_UP_TO, __VA_ARGS__)
 /* To as many bytes as a function computes. */
 #define POINTER_LENGTH(t, pointer, function, how, ...)                                   \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = 1, .length = function, __VA_ARGS__ }
 /* Elements whose size in bits earlier calls on the file have settled. */
 #define POINTER_BITS(t, pointer, count, function, how, ...)                              \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  LAYOUT_COUNT(t, count), .bits = function, __VA_ARGS__ }
 /* In the `after` of an array of 32-bit numbers: to as many elements as they add up to. */
 #define POINTER_SUM(t, pointer, element, how, ...)                                       \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = sizeof(element), .flags = LAYOUT_SUM, __VA_ARGS__ }
 /* The same to structures or pointers that have a LAYOUT_TYPE, bytes by a function. */
 #define POINTER_LENGTH_TO(t, pointer, function, element_type, how, ...)                  \
-	{ .kind = LAYOUT_POINTER, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = 1, .length = function, .type = &element_type##_type, __VA_ARGS__ }
 /* `count` elements follow the structure. */
 #define FOLLOWS(t, count, element, how, ...)                                             \
@@ -175,9 +175,28 @@
  * program sees what it had there. */
 #define OPAQUE(t, pointer, ...) \
 	{ .kind = LAYOUT_OPAQUE, .at = LAYOUT_POINTER_AT(t, pointer), __VA_ARGS__ }
-/* A descriptor of the calling program: refused, unless negative. */
-#define DESCRIPTOR_IN(t, member, ...) \
-	{ .kind = LAYOUT_DESCRIPTOR, .at = offsetof(t, member), __VA_ARGS__ }
+#define LAYOUT_INT_AT(type, member)                                                      \
+	(offsetof(type, member) +                                                        \
+	 0 * sizeof(struct {                                                             \
+		 _Static_assert(sizeof(LAYOUT_MEMBER(type, member)) == 4, "an int");     \
+		 char unused;                                                            \
+	 }))
+/* A descriptor of the calling program that the driver takes. */
+#define DESCRIPTOR_IN(t, member, ...)                                                    \
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_IN, .at = LAYOUT_INT_AT(t, member), \
+	  __VA_ARGS__ }
+/* One that it makes, for things of this class; at most one in a call. */
+#define DESCRIPTOR_OUT(t, member, NAME, ...)                                             \
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_OUT, .at = LAYOUT_INT_AT(t, member), \
+	  .most = PROTO_CLASS_##NAME, __VA_ARGS__ }
+/* Takes one, and leaves one that it makes in its place. */
+#define DESCRIPTOR_INOUT(t, member, NAME, ...)                                           \
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_INOUT, .at = LAYOUT_INT_AT(t, member), \
+	  .most = PROTO_CLASS_##NAME, __VA_ARGS__ }
+/* The number of one that it was given before. .when is asked about what the driver
+ * has left. */
+#define DESCRIPTOR_NUMBER(t, member, ...) \
+	{ .kind = LAYOUT_DESCRIPTOR, .at = LAYOUT_INT_AT(t, member), __VA_ARGS__ }
 
 /* A variant of the structure that these parts do not cover. */
 #define UNDECLARED_IF(predicate) { .kind = LAYOUT_UNDECLARED, .when = predicate }
@@ -238,16 +257,22 @@
 #define NESTED_PROPERTIES(command, ctype, name)                                          \
 	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
 	  #command, NULL, &name##_type, LAYOUT_ROW_PROPERTIES, NULL }
-/* The command makes or takes a descriptor of the calling program. */
-#define DESCRIPTOR(command, ctype)                                                       \
-	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
-	  #command, NULL, &layout_type_bytes, LAYOUT_ROW_DESCRIPTOR, NULL }
+/* The command is there to make or take a descriptor of the calling program. */
+#define DESCRIPTOR(command, ctype, name)                                                 \
+	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),      \
+	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype) +                         \
+		  0 * sizeof(struct {                                                     \
+			  _Static_assert(sizeof(ctype) == sizeof(name##_c), "its type"); \
+			  char unused;                                                    \
+		  }),                                                                     \
+	  #command, NULL, &name##_type, LAYOUT_ROW_DESCRIPTOR, NULL }
 
 /* Bytes without parts. */
 extern const struct layout_type layout_type_bytes;
 
 #define LAYOUT_CLASS(NAME) (1u << PROTO_CLASS_##NAME)
 
+/* `table` is layout_NAME. */
 #define LAYOUT_TABLE(table, header, classes)                                                   \
 	const struct layout_table table = { rows, sizeof(rows) / sizeof(rows[0]), classes, header, \
 					    &#table[sizeof("layout_") - 1] }
@@ -274,5 +299,6 @@ extern const struct layout_table layout_fb;
 extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;
 extern const struct layout_table layout_i2c;
+extern const struct layout_table layout_descriptor;
 
 #endif

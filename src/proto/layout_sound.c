@@ -151,7 +151,8 @@ static const struct layout rows[] = {
 
 	FLAT(SNDRV_PCM_IOCTL_PVERSION, int),
 	FLAT(SNDRV_PCM_IOCTL_INFO, struct snd_pcm_info),
-	FLAT(SNDRV_PCM_IOCTL_TSTAMP, int),
+	/* Kept for old programs: the driver looks at nothing and returns 0. */
+	NO_ARGUMENT(SNDRV_PCM_IOCTL_TSTAMP),
 	FLAT(SNDRV_PCM_IOCTL_TTSTAMP, int),
 	FLAT(SNDRV_PCM_IOCTL_USER_PVERSION, int),
 	FLAT(SNDRV_PCM_IOCTL_HW_REFINE, struct snd_pcm_hw_params),

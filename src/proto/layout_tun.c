@@ -28,6 +28,12 @@ static const struct layout_part tx_filter_parts[] = {
 };
 LAYOUT_TYPE(tx_filter, struct tun_filter, tx_filter_parts);
 
+/* Of a program of bpf(2), or -1. */
+static const struct layout_part program_parts[] = {
+	{ .kind = LAYOUT_DESCRIPTOR, .access = LAYOUT_IN },
+};
+LAYOUT_TYPE(program, int, program_parts);
+
 static const struct layout rows[] = {
 	OLD_INOUT(TUNSETIFF, struct ifreq),
 	/* tap.c writes a part only. */
@@ -50,8 +56,8 @@ static const struct layout rows[] = {
 	NO_ARGUMENT(TUNDETACHFILTER),
 	NESTED(TUNGETFILTER, struct sock_fprog, get_filter),
 	NESTED(TUNSETTXFILTER, struct tun_filter, tx_filter),
-	DESCRIPTOR(TUNSETSTEERINGEBPF, int),
-	DESCRIPTOR(TUNSETFILTEREBPF, int),
+	DESCRIPTOR(TUNSETSTEERINGEBPF, int, program),
+	DESCRIPTOR(TUNSETFILTEREBPF, int, program),
 	NUMBER(TUNSETOWNER),
 	NUMBER(TUNSETGROUP),
 	NUMBER(TUNSETLINK),

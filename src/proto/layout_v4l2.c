@@ -91,12 +91,26 @@ static bool buffer_has_planes(const void *in)
 	return V4L2_TYPE_IS_MULTIPLANAR(buffer.type) && buffer.length;
 }
 
+/* Elsewhere `length` is that of the buffer, and m holds what is said of it. */
 static bool buffer_is_dmabuf(const void *in)
 {
 	struct v4l2_buffer buffer;
 
 	memcpy(&buffer, in, sizeof(buffer));
-	return buffer.memory == V4L2_MEMORY_DMABUF;
+	return buffer.memory == V4L2_MEMORY_DMABUF && !V4L2_TYPE_IS_MULTIPLANAR(buffer.type);
+}
+
+static bool buffer_has_dmabuf_planes(const void *in)
+{
+	struct v4l2_buffer buffer;
+
+	memcpy(&buffer, in, sizeof(buffer));
+	return buffer.memory == V4L2_MEMORY_DMABUF && buffer_has_planes(in);
+}
+
+static bool buffer_has_other_planes(const void *in)
+{
+	return buffer_has_planes(in) && !buffer_has_dmabuf_planes(in);
 }
 
 static bool buffer_has_request(const void *in)
@@ -116,20 +130,36 @@ static bool buffer_is_userptr(const void *in)
 	return buffer.memory == V4L2_MEMORY_USERPTR;
 }
 
+static const struct layout_part plane_parts[] = {
+	DESCRIPTOR_NUMBER(struct v4l2_plane, m.fd),
+};
+LAYOUT_TYPE(plane, struct v4l2_plane, plane_parts);
+
+static const struct layout_part plane_queue_parts[] = {
+	DESCRIPTOR_IN(struct v4l2_plane, m.fd),
+};
+LAYOUT_TYPE(plane_queue, struct v4l2_plane, plane_queue_parts);
+
 /* For what the driver fills in: it ignores flags and m. */
 static const struct layout_part buffer_parts[] = {
+	DESCRIPTOR_NUMBER(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
+	DESCRIPTOR_NUMBER(struct v4l2_buffer, request_fd, .when = buffer_has_request),
+	POINTER_TO(struct v4l2_buffer, m.planes, length, plane, INOUT,
+		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),
 	POINTER(struct v4l2_buffer, m.planes, length, struct v4l2_plane, INOUT,
-		.most = VIDEO_MAX_PLANES, .when = buffer_has_planes),
+		.most = VIDEO_MAX_PLANES, .when = buffer_has_other_planes),
 };
 LAYOUT_TYPE(buffer, struct v4l2_buffer, buffer_parts);
 
 /* For what the driver takes. */
 static const struct layout_part buffer_queue_parts[] = {
 	UNDECLARED_IF(buffer_is_userptr),
-	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .flags = LAYOUT_ALWAYS, .when = buffer_is_dmabuf),
-	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .flags = LAYOUT_ALWAYS, .when = buffer_has_request),
+	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
+	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .when = buffer_has_request),
+	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_queue, INOUT,
+		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),
 	POINTER(struct v4l2_buffer, m.planes, length, struct v4l2_plane, INOUT,
-		.most = VIDEO_MAX_PLANES, .when = buffer_has_planes),
+		.most = VIDEO_MAX_PLANES, .when = buffer_has_other_planes),
 };
 LAYOUT_TYPE(buffer_queue, struct v4l2_buffer, buffer_queue_parts);
 
@@ -156,12 +186,16 @@ static const struct layout_part ext_control_parts[] = {
 LAYOUT_TYPE(ext_control, struct v4l2_ext_control, ext_control_parts);
 
 static const struct layout_part ext_controls_parts[] = {
-	DESCRIPTOR_IN(struct v4l2_ext_controls, request_fd, .flags = LAYOUT_ALWAYS,
-		      .when = controls_of_request),
+	DESCRIPTOR_IN(struct v4l2_ext_controls, request_fd, .when = controls_of_request),
 	POINTER_TO(struct v4l2_ext_controls, controls, count, ext_control, INOUT,
 		   .most = V4L2_CID_MAX_CTRLS),
 };
 LAYOUT_TYPE(ext_controls, struct v4l2_ext_controls, ext_controls_parts);
+
+static const struct layout_part export_buffer_parts[] = {
+	DESCRIPTOR_OUT(struct v4l2_exportbuffer, fd, DMABUF),
+};
+LAYOUT_TYPE(export_buffer, struct v4l2_exportbuffer, export_buffer_parts);
 
 static const struct layout_part edid_parts[] = {
 	POINTER(struct v4l2_edid, edid, blocks, __u8[128], INOUT, .most = 256),
@@ -190,7 +224,7 @@ static const struct layout rows[] = {
 	NESTED(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue),
 	NESTED(VIDIOC_PREPARE_BUF, struct v4l2_buffer, buffer_queue),
 	NESTED(VIDIOC_DQBUF, struct v4l2_buffer, buffer),
-	DESCRIPTOR(VIDIOC_EXPBUF, struct v4l2_exportbuffer),
+	DESCRIPTOR(VIDIOC_EXPBUF, struct v4l2_exportbuffer, export_buffer),
 	/* base is what the driver says, and nobody follows it. */
 	FLAT(VIDIOC_G_FBUF, struct v4l2_framebuffer),
 	FLAT_IF(VIDIOC_S_FBUF, struct v4l2_framebuffer, framebuffer_flat),

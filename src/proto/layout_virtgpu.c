@@ -55,7 +55,7 @@ struct virtgpu_context_init {
 	DRM_IOWR(DRM_COMMAND_BASE + 0x0b, struct virtgpu_context_init)
 
 /* flags come first in both. */
-static bool execbuffer_has_fence(const void *in)
+static __u32 execbuffer_fences(const void *in)
 {
 	__u32 flags;
 
@@ -63,8 +63,25 @@ static bool execbuffer_has_fence(const void *in)
 	return flags & (VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT);
 }
 
+static bool execbuffer_waits(const void *in)
+{
+	return execbuffer_fences(in) == VIRTGPU_EXECBUF_FENCE_FD_IN;
+}
+
+static bool execbuffer_tells(const void *in)
+{
+	return execbuffer_fences(in) == VIRTGPU_EXECBUF_FENCE_FD_OUT;
+}
+
+static bool execbuffer_both(const void *in)
+{
+	return execbuffer_fences(in) == (VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT);
+}
+
 #define EXECBUFFER_PARTS(type)                                                                    \
-	DESCRIPTOR_IN(type, fence_fd, .flags = LAYOUT_ALWAYS, .when = execbuffer_has_fence),     \
+	DESCRIPTOR_IN(type, fence_fd, .when = execbuffer_waits),                                 \
+	DESCRIPTOR_OUT(type, fence_fd, SYNC_FILE, .when = execbuffer_tells),                     \
+	DESCRIPTOR_INOUT(type, fence_fd, SYNC_FILE, .when = execbuffer_both),                    \
 	POINTER(type, command, size, __u8, IN), POINTER(type, bo_handles, num_bo_handles, __u32, IN)
 
 static const struct layout_part execbuffer_parts[] = { EXECBUFFER_PARTS(struct drm_virtgpu_execbuffer) };

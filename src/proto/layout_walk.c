@@ -100,7 +100,7 @@ static uint64_t part_length(const struct walk *walk, const struct spot *spot, co
 
 static int segment_push(struct walk *walk, const struct walk_segment *segment, uint64_t length)
 {
-	if (walk->n_segments == PROTO_RANGES_MAX ||
+	if (walk->n_segments + walk->n_taken + walk->n_made >= PROTO_RANGES_MAX ||
 	    length + sizeof(struct proto_range) > walk->limit - walk->used)
 		return -ENOMEM;
 	walk->used += length + sizeof(struct proto_range);
@@ -207,12 +207,27 @@ static int clamp_walk(struct walk *walk, uint8_t *structure, const struct layout
 	return count > most ? fixup_push(walk, part, structure, memory, count, most) : 0;
 }
 
-static int descriptor_walk(const uint8_t *structure, const struct layout_part *part)
+/* A descriptor needs room for itself in the message that tells it. */
+static int descriptor_walk(struct walk *walk, uint8_t *structure, const struct layout_part *part)
 {
-	int32_t value;
+	const uint32_t size = sizeof(struct proto_range) + sizeof(struct proto_descriptor);
+	uint8_t *memory = structure + part->at;
+	uint64_t value = number_get(memory, 4);
 
-	memcpy(&value, structure + part->at, sizeof(value));
-	return value >= 0 || (part->flags & LAYOUT_ALWAYS) ? WALK_DESCRIPTOR : 0;
+	/* What is no descriptor the driver may see. */
+	if (part->access == LAYOUT_IN && (int32_t)value < 0)
+		return 0;
+	if (part->access) {
+		if (walk->n_segments + walk->n_taken + walk->n_made >= PROTO_RANGES_MAX ||
+		    size > walk->limit - walk->used)
+			return -ENOMEM;
+		walk->used += size;
+	}
+	if ((part->access & LAYOUT_OUT) && walk->n_made++)
+		return -ENOMEM;
+	if ((part->access & LAYOUT_IN) && (int32_t)value >= 0)
+		walk->n_taken++;
+	return fixup_push(walk, part, structure, memory, value, (uint32_t)-1);
 }
 
 static int structure_walk(struct walk *walk, const struct spot *spot);
@@ -223,7 +238,9 @@ static int part_walk(struct walk *walk, const struct spot *spot, const struct la
 	uint8_t *structure = spot->structure;
 	int r = 0;
 
-	/* What an opaque pointer's condition says counts after the call. */
+	/* What the condition of these says counts after the call. */
+	if (part->kind == LAYOUT_DESCRIPTOR && !part->access)
+		return descriptor_walk(walk, structure, part);
 	if (part->kind == LAYOUT_OPAQUE)
 		return fixup_push(walk, part, structure, structure + part->at,
 				  pointer_get(structure + part->at), 0);
@@ -247,7 +264,7 @@ static int part_walk(struct walk *walk, const struct spot *spot, const struct la
 	case LAYOUT_INVALID:
 		return -EINVAL;
 	default:
-		return descriptor_walk(structure, part);
+		return descriptor_walk(walk, structure, part);
 	}
 }
 
@@ -324,8 +341,8 @@ int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argumen
 	walk->used = 0;
 	walk->n_segments = 0;
 	walk->n_fixups = 0;
-	if (need->row->flags & LAYOUT_ROW_DESCRIPTOR)
-		return WALK_DESCRIPTOR;
+	walk->n_taken = 0;
+	walk->n_made = 0;
 	r = root_push(walk, need, argument);
 	/* All that one level points to is fetched at once. */
 	for (; r == 0 && begin < walk->n_segments; begin = end) {
@@ -339,14 +356,56 @@ int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argumen
 	return r;
 }
 
+/* ---- descriptors ---- */
+
+struct walk_fixup *walk_descriptor(struct walk *walk, uint32_t *atp, uint8_t access)
+{
+	for (; *atp < walk->n_fixups; ++*atp) {
+		struct walk_fixup *fixup = &walk->fixups[*atp];
+
+		if (fixup->part->kind != LAYOUT_DESCRIPTOR ||
+		    (access ? !(fixup->part->access & access) : fixup->part->access))
+			continue;
+		if (access == LAYOUT_IN && (int32_t)fixup->original < 0)
+			continue;
+		++*atp;
+		return fixup;
+	}
+	return NULL;
+}
+
+uint64_t walk_address(const struct walk *walk, const struct walk_fixup *fixup)
+{
+	const struct walk_segment *segment = walk->segments;
+
+	/* It lies in one of them. */
+	while (fixup->memory < segment->memory || fixup->memory >= segment->memory + segment->present)
+		segment++;
+	return segment->address + (fixup->memory - segment->memory);
+}
+
 /* ---- hostd's addresses ---- */
+
+static uint8_t fixup_size(const struct walk_fixup *fixup)
+{
+	switch (fixup->part->kind) {
+	case LAYOUT_CLAMP:
+		return fixup->part->count_size;
+	case LAYOUT_DESCRIPTOR:
+		return 4;
+	default:
+		return 8;
+	}
+}
 
 void walk_link(struct walk *walk)
 {
 	for (uint32_t i = 0; i < walk->n_fixups; i++) {
 		struct walk_fixup *fixup = &walk->fixups[i];
-		uint8_t size = fixup->part->kind == LAYOUT_CLAMP ? fixup->part->count_size : 8;
+		uint8_t size = fixup_size(fixup);
 
+		if (fixup->part->kind == LAYOUT_DESCRIPTOR && !fixup->part->access)
+			continue;
 		/* Whether the driver's bytes there are a pointer shows after the call. */
 		if (fixup->part->kind == LAYOUT_OPAQUE && fixup->part->when)
 			continue;
@@ -381,10 +440,14 @@ void walk_unlink(struct walk *walk)
 	for (uint32_t i = 0; i < walk->n_fixups; i++) {
 		struct walk_fixup *fixup = &walk->fixups[i];
 		const struct layout_part *part = fixup->part;
-		uint8_t size = part->kind == LAYOUT_CLAMP ? part->count_size : 8;
+		uint8_t size = fixup_size(fixup);
 		uint64_t value = number_get(fixup->memory, size);
 
-		if (part->kind == LAYOUT_OPAQUE) {
+		if (part->kind == LAYOUT_DESCRIPTOR) {
+			if (!part->access || ((int32_t)value < 0 && value != fixup->ours))
+				continue;
+			value = fixup->original;
+		} else if (part->kind == LAYOUT_OPAQUE) {
 			if (part->when && !part->when(fixup->structure))
 				continue;
 			value = fixup->original;

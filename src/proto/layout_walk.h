@@ -30,8 +30,7 @@
 #define WALK_FIXUPS_MAX 2048u
 /* No page is there (vm.mmap_min_addr), and as little in any other process. */
 #define WALK_NOWHERE 8u
-/* What walk_run() returns for a descriptor, and for what the table does not cover. */
-#define WALK_DESCRIPTOR 1
+/* What walk_run() returns for what the table does not cover. */
 #define WALK_VARIANT 2
 
 /* One piece of the caller's memory. */
@@ -52,7 +51,7 @@ struct walk_segment {
 struct walk_fixup {
 	uint8_t *memory;
 	uint64_t original;
-	uint64_t ours;
+	uint64_t ours; /* DESCRIPTOR: the driver's number for one that it takes, set by hostd */
 	const struct layout_part *part;
 	uint8_t *structure;
 	int32_t segment; /* POINTER: what it points to, or -1: nowhere */
@@ -68,15 +67,16 @@ struct walk {
 	uint32_t used; /* of limit */
 	uint32_t n_segments;
 	uint32_t n_fixups;
+	uint32_t n_taken; /* fixups that are descriptors which the driver takes */
+	uint32_t n_made; /* that are for one which it makes: 0 or 1 */
 	struct walk_segment segments[PROTO_RANGES_MAX];
 	struct walk_fixup fixups[WALK_FIXUPS_MAX];
 };
 
 /* Walks all that a command uses at `argument`, an address of LAYOUT_POINTER_MIN or
- * more. `need` comes from layout_find() and has a type. 0; WALK_DESCRIPTOR when
- * the caller would pass a descriptor; WALK_VARIANT; -ENOMEM when it is more than the limit or
- * than the arrays hold; -E2BIG for a list longer than WALK_DEPTH_MAX; -EINVAL where the
- * table says so; or what fetch() returned. */
+ * more. `need` comes from layout_find() and has a type. 0; WALK_VARIANT; -ENOMEM when
+ * it is more than the limit or than the arrays hold; -E2BIG for a list longer than
+ * WALK_DEPTH_MAX; -EINVAL where the table says so; or what fetch() returned. */
 int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argument);
 
 /* For fetch(): `n` bytes are at segment->memory. Sets segment->present, which may be
@@ -84,11 +84,21 @@ int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argumen
  * ones count. */
 void walk_present(struct walk_segment *segment, uint32_t n);
 
-/* Puts this process's addresses, and counts that were cut, into the structures. */
+/* The next fixup at or after *atp that is a descriptor with this access (LAYOUT_IN or
+ * LAYOUT_OUT; 0: a number that the driver remembers), and *atp goes behind it; NULL
+ * when there is no more. Both daemons see them in the same order. */
+struct walk_fixup *walk_descriptor(struct walk *walk, uint32_t *atp, uint8_t access);
+
+/* The caller's address of the field of a fixup. */
+uint64_t walk_address(const struct walk *walk, const struct walk_fixup *fixup);
+
+/* Puts this process's addresses, and counts that were cut, into the structures, and
+ * the numbers of descriptors; -1 where none is known, and where one will be made. */
 void walk_link(struct walk *walk);
 
 /* After the driver: what it left alone has the caller's value again; an address of
- * ours that it moved within a segment becomes the caller's. */
+ * ours that it moved within a segment becomes the caller's. No number of a descriptor
+ * of ours stays. */
 void walk_unlink(struct walk *walk);
 
 /* The most that all segments and their ranges may take in an IOCTL message of at

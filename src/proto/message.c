@@ -64,6 +64,7 @@ const size_t proto_n_descs = sizeof(proto_descs) / sizeof(proto_descs[0]);
 
 _Static_assert(sizeof(struct proto_header) == 16, "the header is 16 bytes");
 _Static_assert(sizeof(struct proto_range) == 16, "a range is 16 bytes");
+_Static_assert(sizeof(struct proto_descriptor) == 16, "a descriptor is 16 bytes");
 
 int proto_fault_set(struct proto_fault *fault, const char *format, ...)
 {
@@ -199,14 +200,34 @@ const struct proto_range *proto_ranges(const struct proto_message *message, uint
 	return (const struct proto_range *)message->payload;
 }
 
+/* The descriptors are the last of the ranges, and so are their bytes. */
+const struct proto_range *proto_descriptors(const struct proto_message *message, uint32_t *np,
+					    const uint8_t **bytesp)
+{
+	const struct proto_range *ranges;
+	uint32_t n, n_memory = 0;
+
+	ranges = proto_ranges(message, &n, bytesp);
+	while (n_memory < n && ranges[n_memory].direction != PROTO_RANGE_DESCRIPTOR)
+		n_memory++;
+	*np = n - n_memory;
+	*bytesp = message->payload + message->payload_length - *np * sizeof(struct proto_descriptor);
+	return ranges + n_memory;
+}
+
+static bool carries_descriptors(const struct proto_message *message)
+{
+	return message->desc->opcode == PROTO_IOCTL || message->desc->opcode == PROTO_IOCTL_ANSWER;
+}
+
 static int ranges_check(const struct proto_message *message, struct proto_fault *fault)
 {
 	const char *name = message->desc->name;
 	uint32_t carries = message->desc->from == PROTO_FROM_GUEST ? PROTO_RANGE_IN : PROTO_RANGE_OUT;
 	const struct proto_range *ranges;
 	const uint8_t *bytes;
+	uint32_t n, n_descriptors = 0;
 	uint64_t total;
-	uint32_t n;
 
 	ranges = proto_ranges(message, &n, &bytes);
 	if (n > PROTO_RANGES_MAX)
@@ -217,12 +238,19 @@ static int ranges_check(const struct proto_message *message, struct proto_fault 
 				       message->payload_length);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t direction = ranges[i].direction;
+		bool descriptor = direction == PROTO_RANGE_DESCRIPTOR && carries_descriptors(message);
 
-		if (direction == 0 || (direction & ~(PROTO_RANGE_IN | PROTO_RANGE_OUT)))
+		if (!descriptor && (direction == 0 || (direction & ~(PROTO_RANGE_IN | PROTO_RANGE_OUT))))
 			return proto_fault_set(fault, "%s: range %u: direction is 0x%x", name, i, direction);
+		if (descriptor && ranges[i].length != sizeof(struct proto_descriptor))
+			return proto_fault_set(fault, "%s: range %u: a descriptor of %u bytes", name, i,
+					       ranges[i].length);
+		if (!descriptor && n_descriptors)
+			return proto_fault_set(fault, "%s: range %u: memory after a descriptor", name, i);
+		n_descriptors += descriptor;
 		if (ranges[i].address + ranges[i].length < ranges[i].address)
 			return proto_fault_set(fault, "%s: range %u: address and length wrap around", name, i);
-		if (direction & carries)
+		if (direction & (carries | PROTO_RANGE_DESCRIPTOR))
 			total += ranges[i].length;
 	}
 	if (total != message->payload_length)

@@ -288,6 +288,17 @@ struct proto_range {
 };
 #define PROTO_RANGE_IN 1u /* the driver reads it: bytes are in the request */
 #define PROTO_RANGE_OUT 2u /* the driver writes it: bytes are in the answer */
+/* Stands alone, after all memory: not bytes at `address` but the int there is a
+ * descriptor, which is told by a struct proto_descriptor. In a request: one that the
+ * program passes; in an answer: one that the driver has made. */
+#define PROTO_RANGE_DESCRIPTOR 4u
+
+/* A descriptor of the calling program that leads to the host. */
+struct proto_descriptor {
+	uint64_t handle; /* in a request 0: the program has no such descriptor */
+	uint32_t flags; /* answer: open(2) flags: access mode, O_NONBLOCK, O_CLOEXEC; else zero */
+	uint32_t class; /* answer: PROTO_CLASS_… of what it does ioctls for; else zero */
+};
 
 /* On demand, memory goes in whole pages: in an IOCTL those that the driver is
  * likely to need, with PROTO_RANGE_OUT if the caller may write them. */
@@ -319,12 +330,14 @@ struct proto_range {
 enum proto_cache { PROTO_CACHE_NORMAL, PROTO_CACHE_COMBINE, PROTO_CACHE_NONE, PROTO_CACHE_MAX_ };
 
 /* PROTO_DEVICE_ADD.class: for logs and for the class's own rows in tables. VIRTGPU is
- * a DRM device of the driver virtio_gpu, whose own commands have rows too. */
+ * a DRM device of the driver virtio_gpu, whose own commands have rows too. The last
+ * three are no devices, but what ioctls of devices return descriptors of. */
 #define PROTO_CLASSES(C)                                                             \
 	C(OTHER, "other") C(DRM, "drm") C(V4L2, "v4l2") C(MEDIA, "media")            \
 	C(SOUND, "sound") C(INPUT, "input") C(HIDRAW, "hidraw") C(RTC, "rtc")        \
 	C(TTY, "tty") C(TUN, "tun") C(NETMAP, "netmap")                   \
-	C(VIRTGPU, "virtio-gpu")
+	C(VIRTGPU, "virtio-gpu") C(DMABUF, "dma-buf") C(SYNC_FILE, "sync-file")      \
+	C(MEDIA_REQUEST, "media-request")
 #define PROTO_CLASS_ENUM(NAME, string) PROTO_CLASS_##NAME,
 enum proto_class { PROTO_CLASSES(PROTO_CLASS_ENUM) PROTO_CLASS_MAX_ };
 #undef PROTO_CLASS_ENUM
@@ -402,6 +415,11 @@ bool proto_name_valid(const char *name, size_t length);
  * number, *bytesp what follows them. */
 const struct proto_range *proto_ranges(const struct proto_message *message, uint32_t *np,
 				       const uint8_t **bytesp);
+
+/* Those of them that are descriptors, which come last; *bytesp is a struct
+ * proto_descriptor for each, perhaps without alignment. */
+const struct proto_range *proto_descriptors(const struct proto_message *message, uint32_t *np,
+					    const uint8_t **bytesp);
 
 /* Writes one line for a decoded message, without newline, cut to `size`.
  * Returns `text`. For traces; payload bytes are not shown. */

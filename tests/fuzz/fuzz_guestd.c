@@ -402,22 +402,22 @@ ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size)
 }
 
 /* All that one level of pointers leads to: there, or not. */
-ssize_t memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
+bool memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
 {
 	uint8_t choice, *bytes = data;
-	ssize_t total = 0;
+	size_t total = 0;
 
 	blocks();
 	choice = input_byte(&now.input);
 	if (choice >= 0xc0 || now.n_offers + n > MAX_OFFERS)
-		return -EFAULT;
+		return false;
 	for (uint32_t i = 0; i < n; i++) {
 		/* Some of it are pointers and counts, so not all zero and not all large. */
 		input_bytes(&now.input, bytes + total, pieces[i].size);
 		now.offers[now.n_offers++] = (struct offer){ pieces[i].address, pieces[i].size };
 		total += pieces[i].size;
 	}
-	return total;
+	return true;
 }
 
 static bool offered(uint64_t address, size_t size)

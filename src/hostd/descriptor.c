@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Descriptors that ioctls take and make; see descriptor.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostd/descriptor.h"
+#include "hostd/session.h"
+
+int descriptor_numbers_init(struct descriptor_numbers *table, uint32_t n)
+{
+	table->numbers = calloc(n, sizeof(table->numbers[0]));
+	table->n = table->numbers ? n : 0;
+	return table->numbers ? 0 : -ENOMEM;
+}
+
+/* The place for what descriptor `fd` is called, or NULL. */
+static int32_t *number_of(struct session *session, int32_t fd)
+{
+	struct descriptor_numbers *table = &session->descriptor_numbers;
+
+	return fd >= 0 && (uint32_t)fd < table->n ? &table->numbers[fd] : NULL;
+}
+
+static const char *device_name(struct session *session, const struct handle *handle)
+{
+	const struct device *device = session_device(session, handle->device);
+
+	return device ? device->name : "?";
+}
+
+static int take_one(struct descriptor_call *call, struct session *session,
+		    const struct proto_message *message, struct walk_fixup *fixup,
+		    const struct proto_descriptor *descriptor)
+{
+	struct handle *handle;
+	int32_t *number;
+
+	if (descriptor->flags || descriptor->class)
+		return -EINVAL;
+	/* The program's number is none: the driver shall say what it thinks of that. */
+	if (!descriptor->handle)
+		return 0;
+	handle = operation_handle(session, message, descriptor->handle);
+	if (!handle)
+		return -EBADF;
+	handle->n_users++;
+	call->held[call->n_held++] = handle;
+	fixup->ours = (uint32_t)handle->fd;
+	number = number_of(session, handle->fd);
+	if (number)
+		*number = (int32_t)fixup->original;
+	return 0;
+}
+
+int descriptor_take(struct descriptor_call *call, struct session *session,
+		    const struct proto_message *message, struct walk *walk)
+{
+	const struct handle_table *handles = &session->handles;
+	const struct proto_range *ranges;
+	struct walk_fixup *fixup;
+	const uint8_t *bytes;
+	uint32_t n, i = 0, at = 0;
+	int r = 0;
+
+	call->n_held = 0;
+	call->made = NULL;
+	ranges = proto_descriptors(message, &n, &bytes);
+	for (; r == 0 && (fixup = walk_descriptor(walk, &at, LAYOUT_IN)); i++) {
+		struct proto_descriptor descriptor;
+
+		if (i == n || ranges[i].address != walk_address(walk, fixup))
+			return -EINVAL;
+		memcpy(&descriptor, bytes + i * sizeof(descriptor), sizeof(descriptor));
+		r = take_one(call, session, message, fixup, &descriptor);
+	}
+	if (r == 0 && i != n)
+		r = -EINVAL;
+	/* Before the driver has done anything that could not be undone. */
+	if (r == 0 && walk->n_made && handles->n_used + session->n_opening >= handles->n_max) {
+		if (log_limit_pass(&session->limit, session->guest))
+			log_warning("guest \"%s\": ioctl: all %u handles are open: EMFILE (max-handles in "
+				    "hostd.conf)", session->guest, handles->n_max);
+		r = -EMFILE;
+	}
+	return r;
+}
+
+/* True if it is a descriptor of something else already. */
+static bool is_known(const struct session *session, int fd)
+{
+	const struct handle_table *table = &session->handles;
+
+	for (uint32_t i = 0; i < table->n_max; i++)
+		if (table->handles[i].id && table->handles[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* A handle for the driver's new descriptor. NULL: it is closed. */
+static struct handle *made_add(struct session *session, const struct handle *handle, int fd,
+			       uint32_t class, uint32_t *flagsp)
+{
+	int status = fcntl(fd, F_GETFL), flags = fcntl(fd, F_GETFD);
+	struct handle *made;
+
+	if (status < 0 || flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return NULL;
+	made = handle_add(&session->handles, fd, handle->device,
+			  class == LAYOUT_CLASS_SAME ? handle->class : class, status);
+	if (!made) {
+		close(fd);
+		return NULL;
+	}
+	*flagsp = (status & (O_ACCMODE | O_NONBLOCK)) | (flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+	return made;
+}
+
+/* The numbers that the driver remembers become what the program knows. */
+static void numbers_back(struct session *session, struct walk *walk)
+{
+	struct walk_fixup *fixup;
+	uint32_t at = 0;
+
+	while ((fixup = walk_descriptor(walk, &at, 0))) {
+		const int32_t *number;
+		int32_t value;
+
+		if (fixup->part->when && !fixup->part->when(fixup->structure))
+			continue;
+		memcpy(&value, fixup->memory, sizeof(value));
+		number = number_of(session, value);
+		if (number)
+			memcpy(fixup->memory, number, sizeof(*number));
+	}
+}
+
+int64_t descriptor_make(struct descriptor_call *call, struct session *session, struct walk *walk,
+			const struct handle *handle, int64_t result)
+{
+	struct walk_fixup *fixup;
+	uint32_t at = 0;
+	int32_t fd;
+
+	if (result < 0)
+		return result;
+	numbers_back(session, walk);
+	fixup = walk_descriptor(walk, &at, LAYOUT_OUT);
+	if (!fixup)
+		return result;
+	/* The driver found our number of what it took there, or -1: one that it has
+	 * left alone is not its own. */
+	memcpy(&fd, fixup->memory, sizeof(fd));
+	if (fd < 0 || (uint32_t)fd == fixup->ours)
+		return result;
+	call->made = is_known(session, fd) ? NULL :
+		     made_add(session, handle, fd, fixup->part->most, &call->descriptor.flags);
+	if (!call->made) {
+		if (log_limit_pass(&session->limit, session->guest))
+			log_warning("guest \"%s\": device \"%s\": ioctl: the driver's descriptor cannot become "
+				    "a handle: EMFILE", session->guest, device_name(session, handle));
+		return -EMFILE;
+	}
+	call->descriptor.handle = call->made->id;
+	call->descriptor.class = call->made->class;
+	call->range = (struct proto_range){
+		.address = walk_address(walk, fixup),
+		.length = sizeof(call->descriptor),
+		.direction = PROTO_RANGE_DESCRIPTOR,
+	};
+	return result;
+}
+
+void descriptor_end(struct descriptor_call *call, struct session *session)
+{
+	while (call->n_held)
+		operation_handle_put(session, call->held[--call->n_held]);
+}

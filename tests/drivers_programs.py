@@ -1,0 +1,344 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Small programs for drivers_cases.sh, where Debian has none that fits."""
+import ctypes
+import errno
+import fcntl
+import glob
+import os
+import random
+import select
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import wave
+
+
+def code(direction, kind, number, size):
+    """A command's number: asm-generic/ioctl.h."""
+    return direction << 30 | size << 16 | ord(kind) << 8 | number
+
+
+IN, OUT, BOTH = 1, 2, 3         # from the program's point of view: _IOW, _IOR
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def tried(fd, name, request, argument=0):
+    """Do an ioctl and print its result or errno; returns the argument after.
+
+    By libc: fcntl.ioctl copies small buffers and takes no large numbers.
+    """
+    if isinstance(argument, (bytes, bytearray)):
+        if isinstance(argument, bytes):
+            argument = bytearray(argument)
+        raw = ctypes.byref((ctypes.c_char * len(argument)).from_buffer(argument))
+    else:
+        raw = ctypes.c_ulong(argument)
+    result = LIBC.ioctl(ctypes.c_int(fd), ctypes.c_ulong(request), raw)
+    if result < 0:
+        result = errno.errorcode[ctypes.get_errno()]
+    print(f"{name}: {result}")
+    return argument
+
+
+def text(data):
+    """A string in a buffer of the kernel's."""
+    return bytes(data).split(b"\0")[0].decode("latin-1")
+
+
+# ---- Input ----
+
+def find_input(name):
+    """Print the event node of the input device of that name."""
+    for path in sorted(glob.glob("/dev/input/event*")):
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        found = bytearray(256)
+        try:
+            fcntl.ioctl(fd, code(OUT, "E", 0x06, 256), found)
+        except OSError:
+            pass
+        os.close(fd)
+        if text(found) == name:
+            print(path)
+            return 0
+    return 1
+
+
+class Effect(ctypes.Structure):
+    """struct ff_effect with a periodic effect of linux/input.h."""
+    _fields_ = [("type", ctypes.c_uint16), ("id", ctypes.c_int16),
+                ("direction", ctypes.c_uint16), ("trigger", ctypes.c_uint16 * 2),
+                ("replay", ctypes.c_uint16 * 2), ("padding", ctypes.c_uint16),
+                ("waveform", ctypes.c_uint16), ("period", ctypes.c_uint16),
+                ("magnitude", ctypes.c_int16), ("offset", ctypes.c_int16),
+                ("phase", ctypes.c_uint16), ("envelope", ctypes.c_uint16 * 4),
+                ("custom_len", ctypes.c_uint32),
+                ("custom_data", ctypes.c_void_p)]
+
+
+def force_feedback(path):
+    """Upload, play and erase effects; the driver refuses custom waveforms."""
+    samples = (ctypes.c_int16 * 64)(*range(64))
+    fd = os.open(path, os.O_RDWR)
+    ids = []
+    for waveform in (0x58, 0x5a, 0x5d):
+        effect = Effect(type=0x51, id=-1, direction=0x4000, waveform=waveform,
+                        period=100, magnitude=1000, custom_len=64,
+                        custom_data=ctypes.addressof(samples))
+        data = bytearray(effect)
+        tried(fd, f"upload 0x{waveform:x}", code(IN, "E", 0x80, len(data)),
+              data)
+        ids.append(struct.unpack_from("=h", data, 2)[0])
+        print("effect", ids[-1])
+    for number in ids:
+        if number >= 0:
+            os.write(fd, struct.pack("=qqHHi", 0, 0, 0x15, number, 1))
+            tried(fd, "erase", code(IN, "E", 0x81, 4), number)
+    tried(fd, "erase 77", code(IN, "E", 0x81, 4), 77)
+    n = bytearray(4)
+    tried(fd, "effects at a time", code(OUT, "E", 0x84, 4), n)
+    print(struct.unpack("=i", n)[0])
+    return 0
+
+
+def uinput(path):
+    """Make a device, write events, take it away."""
+    fd = os.open(path, os.O_RDWR)
+    version = tried(fd, "version", code(OUT, "U", 45, 4), bytearray(4))
+    print(struct.unpack("=I", version)[0])
+    for name, number, values in (("event", 100, (1, 3)), ("key", 101, (30, 31)),
+                                 ("axis", 103, (0,))):
+        for value in values:
+            tried(fd, f"{name} {value}", code(IN, "U", number, 4), value)
+    tried(fd, "phys", code(IN, "U", 108, 8), string_address("test/0"))
+    tried(fd, "abs setup", code(IN, "U", 4, 28),
+          struct.pack("=Hxx6i", 0, 0, -5, 5, 0, 0, 0))
+    tried(fd, "create too early", code(0, "U", 1, 0))
+    tried(fd, "setup", code(IN, "U", 3, 92), struct.pack(
+        "=HHHH80sI", 3, 1, 2, 3, b"Paradice made in a test", 0))
+    tried(fd, "create", code(0, "U", 1, 0))
+    name = tried(fd, "sysname", code(OUT, "U", 44, 64), bytearray(64))
+    print(text(name).rstrip("0123456789"))
+    for kind, number, value in ((1, 30, 1), (0, 0, 0), (1, 30, 0), (0, 0, 0)):
+        print(os.write(fd, struct.pack("=qqHHi", 0, 0, kind, number, value)))
+    tried(fd, "destroy", code(0, "U", 2, 0))
+    tried(fd, "unknown", code(IN, "U", 99, 4), 0)
+    return 0
+
+
+STRINGS = []
+
+
+def string_address(value):
+    """The address of a string that lives on."""
+    STRINGS.append(ctypes.create_string_buffer(value.encode()))
+    return ctypes.addressof(STRINGS[-1])
+
+
+# ---- Sound ----
+
+FRAMES = 24000
+SILENCE = 4800
+
+
+def make_sound(path, sample, channels):
+    """Half a second of noise without a silent frame."""
+    width = {"S16_LE": 2, "S32_LE": 4}[sample]
+    noise = random.Random(7)
+    with wave.open(path, "wb") as out:
+        out.setparams((int(channels), width, 48000, 0, "NONE", ""))
+        out.writeframes(bytes(noise.randrange(1, 256) for _ in range(
+            FRAMES * width * int(channels))))
+        out.writeframes(bytes(SILENCE * width * int(channels)))
+    return 0
+
+
+def compare_sound(sent_path, received_path):
+    """After silence, the recording is what was played."""
+    with wave.open(sent_path) as sent, wave.open(received_path) as received:
+        wanted = sent.readframes(FRAMES)
+        got = received.readframes(received.getnframes()).lstrip(b"\0")
+    if got.startswith(wanted):
+        print(f"{FRAMES} frames came out as they went in")
+        return 0
+    same = len(os.path.commonprefix([wanted, got]))
+    print(f"{same} bytes of {len(wanted)} came out as they went in; the next "
+          f"ones are at {got.find(wanted[same:same + 64], same)}")
+    return 1
+
+
+# ---- The rest ----
+
+def drm_version(path):
+    """DRM_IOCTL_VERSION: three strings, by the pattern of two calls."""
+    fd = os.open(path, os.O_RDWR)
+    name, date, description = (ctypes.create_string_buffer(64)
+                               for _ in range(3))
+    for size in (0, 64):
+        call = bytearray(struct.pack(
+            "=3i4x6Q", 0, 0, 0, size, ctypes.addressof(name), size,
+            ctypes.addressof(date), size, ctypes.addressof(description)))
+        tried(fd, "version", code(BOTH, "d", 0, 64), call)
+        values = struct.unpack("=3i4x6Q", call)
+        print(values[:3], values[3::2], name.value, date.value,
+              description.value)
+    for capability in range(1, 0x15):
+        call = bytearray(struct.pack("=QQ", capability, 0))
+        tried(fd, f"capability {capability}", code(BOTH, "d", 0x0c, 16), call)
+        print(struct.unpack("=QQ", call)[1])
+    return 0
+
+
+def hidraw(path):
+    """The descriptor and names of a HID device."""
+    fd = os.open(path, os.O_RDWR)
+    size = tried(fd, "size", code(OUT, "H", 1, 4), bytearray(4))
+    descriptor = tried(fd, "descriptor", code(OUT, "H", 2, 4100),
+                       size + bytearray(4096))
+    n = struct.unpack_from("=I", size)[0]
+    print(bytes(descriptor[4:4 + n]).hex())
+    print(bytes(tried(fd, "info", code(OUT, "H", 3, 8), bytearray(8))).hex())
+    for what, number in (("name", 4), ("phys", 5), ("uniq", 8)):
+        print(text(tried(fd, what, code(OUT, "H", number, 256),
+                         bytearray(256))))
+    for report in (0, 1):
+        print(bytes(tried(fd, f"feature {report}", code(BOTH, "H", 7, 8),
+                          bytearray([report] + [0] * 7))).hex())
+    return 0
+
+
+def rtc(path):
+    """Alarms, periodic interrupts, and what this clock cannot do."""
+    fd = os.open(path, os.O_RDONLY)
+    now = tried(fd, "read", code(OUT, "p", 9, 36), bytearray(36))
+    print(struct.unpack("=9i", now)[5] > 120)
+    tried(fd, "set alarm", code(IN, "p", 7, 36),
+          struct.pack("=9i", 5, 6, 7, 0, 0, 0, 0, 0, 0))
+    alarm = tried(fd, "alarm", code(OUT, "p", 8, 36), bytearray(36))
+    print(struct.unpack("=9i", alarm)[:3])
+    for number in (32, 0, 64):  # above 64 is for the privileged
+        tried(fd, f"set rate {number}", code(IN, "p", 0x0c, 8), number)
+        rate = tried(fd, "rate", code(OUT, "p", 0x0b, 8), bytearray(8))
+        print(struct.unpack("=Q", rate)[0])
+    tried(fd, "updates on", code(0, "p", 3, 0))
+    print("interrupt", os.read(fd, 8)[0] & 0x10)
+    tried(fd, "updates off", code(0, "p", 4, 0))
+    tried(fd, "parameter", code(IN, "p", 0x13, 24), bytearray(24))
+    return 0
+
+
+def tun(path):
+    """Ping the driver domain's end of a tun interface through this node.
+
+    Packets go between the node and an interface of our own, in a network
+    namespace of our own, which has the other address.
+    """
+    def attach(device, name):
+        fd = os.open(device, os.O_RDWR)
+        request = bytearray(struct.pack("=16sH22x", name, 0x1001))
+        tried(fd, f"attach {name.decode()}", code(IN, "T", 202, 4), request)
+        print(text(request[:16]))
+        return fd
+
+    theirs = attach(path, b"partun0")
+    features = tried(theirs, "features", code(OUT, "T", 207, 4), bytearray(4))
+    print(hex(struct.unpack("=I", features)[0]))
+    name = tried(theirs, "name", code(OUT, "T", 210, 4), bytearray(40))
+    print(text(name[:16]))
+    size = tried(theirs, "buffer", code(OUT, "T", 211, 4), bytearray(4))
+    print(struct.unpack("=i", size)[0])
+    tried(theirs, "other name", code(IN, "T", 202, 4),
+          bytearray(struct.pack("=16sH22x", b"partun9", 0x1001)))
+    if ctypes.CDLL(None).unshare(0x40000000):
+        print("no network namespace")
+        return 1
+    ours = attach("/dev/own-tun" if os.path.exists("/dev/own-tun") else path,
+                  b"ours0")
+    for command in ("addr add 10.77.0.2/24 dev ours0", "link set ours0 up"):
+        subprocess.run(["ip", *command.split()], check=True)
+    ping = subprocess.Popen(["ping", "-n", "-c", "5", "-i", "0.3", "-s", "1000",
+                             "-W", "10", "10.77.0.1"],
+                            stdout=subprocess.PIPE, text=True)
+    poll = select.poll()
+    for fd in (theirs, ours):
+        poll.register(fd, select.POLLIN)
+    while ping.poll() is None:
+        for fd, _ in poll.poll(200):
+            os.write(ours if fd == theirs else theirs, os.read(fd, 2048))
+    print([line for line in ping.stdout if "received" in line][0].split(
+        ", time")[0])
+    return 0
+
+
+# ---- The guest's /dev ----
+
+OWN = ("null", "zero", "full", "random", "urandom", "tty")
+MS_BIND, MS_MOVE = 0x1000, 0x2000
+
+
+def mount(source, target, kind=None, flags=0, data=None):
+    """mount(2)."""
+    words = [word and word.encode() for word in (source, target, kind, data)]
+    if LIBC.mount(*words[:3], ctypes.c_ulong(flags), words[3]):
+        raise OSError(ctypes.get_errno(), f"mount {target}")
+
+
+def name_in_sysfs(name, numbers):
+    """Libmedia asks sysfs for a node's name, to see what class of device it is."""
+    original = f"/sys/dev/char/{numbers}/uevent"
+    changed = f"/tmp/uevent-{numbers}"
+    with open(original, encoding="ascii") as data:
+        lines = [line for line in data if not line.startswith("DEVNAME=")]
+    with open(changed, "w", encoding="ascii") as out:
+        out.writelines([*lines, f"DEVNAME={name}\n"])
+    mount(changed, os.path.realpath(original), flags=MS_BIND)
+
+
+def make_dev(nodes):
+    """Mount a /dev in which the guest's nodes have the names of the devices.
+
+    In the Xen rigs nodes could have them anyway, but not those of two engines at
+    once. In one process, since there are many nodes.
+    """
+    new = tempfile.mkdtemp(prefix="dev-")
+    mount("dev", new, "tmpfs", 0, "mode=755")
+    for name in OWN:
+        os.mknod(f"{new}/{name}", stat.S_IFCHR | 0o666,
+                 os.stat(f"/dev/{name}").st_rdev)
+    for name in ("fd", "stdin", "stdout", "stderr"):
+        os.symlink(os.readlink(f"/dev/{name}"), f"{new}/{name}")
+    if os.path.exists("/dev/net/tun"):  # this machine's own driver
+        os.mknod(f"{new}/own-tun", stat.S_IFCHR | 0o600,
+                 os.stat("/dev/net/tun").st_rdev)
+    for folder, _, names in os.walk(nodes):
+        for name in names:
+            node = os.path.join(folder, name)
+            short = os.path.relpath(node, nodes)
+            number = os.stat(node).st_rdev
+            os.makedirs(os.path.dirname(f"{new}/{short}"), exist_ok=True)
+            os.mknod(f"{new}/{short}", stat.S_IFCHR | 0o600, number)
+            name_in_sysfs(short, f"{os.major(number)}:{os.minor(number)}")
+    for name in ("pts", "shm"):
+        os.mkdir(f"{new}/{name}")
+    mount("/dev/pts", f"{new}/pts", flags=MS_BIND)
+    mount(new, "/dev", flags=MS_MOVE)
+    return 0
+
+
+def main():
+    """Returns the program's exit status."""
+    programs = {"find-input": find_input, "force-feedback": force_feedback,
+                "uinput": uinput, "make-sound": make_sound,
+                "compare-sound": compare_sound, "drm-version": drm_version,
+                "hidraw": hidraw, "rtc": rtc, "tun": tun,
+                "make-dev": make_dev}
+    sys.stdout.reconfigure(line_buffering=True)
+    return programs[sys.argv[1]](*sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run_drivers.sh RIG BUILD [ENGINES [CASE...]]: runs unmodified programs on real
+# drivers, in the driver domain on the devices and in a guest on its nodes, in one
+# boot of a rig of tools/vm, and compares what they print (drivers_cases.sh). ENGINES
+# are values of "ioctls" in hostd.conf, with commas between: "declared,on-demand".
+# Prints "N passed, N failed, N skipped". What differed is left in BUILD/drivers-RIG.
+# Environment: HOSTD_OPTIONS for paradice-hostd, ROUNDS in the guest, RIG_OPTIONS for
+# tools/vm, NATIVE=0: no native pass; EXTRA_HOST, EXTRA_GUEST: commands that run at the
+# end of the preparations and before the guest's cases; EXTRA_FILES: what they find in
+# /share; EXTRA_DEVICES: more devices, "name path name-in-the-guest" a line.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+rig=$1
+build=$(cd "$2" && pwd)
+engines=$(echo "${3:-declared,on-demand}" | tr , ' ')
+shift 2
+[ $# = 0 ] || shift
+cases=$*
+
+PACKAGES=v4l-utils,alsa-utils,evemu-tools,libdrm-tests,joystick,iputils-ping,util-linux-extra,sg3-utils,i2c-tools
+
+share=$(mktemp -d)
+results=$build/drivers-$rig
+trap 'rm -rf --one-file-system "$share"' EXIT
+trap 'exit 130' INT TERM HUP
+rm -rf "$results"
+mkdir -p "$results"
+
+# The driver must be built for the kernel of the rig's image.
+release=$(python3 -B -c '
+import sys
+sys.path.insert(0, sys.argv[1])
+from rig import image
+print((image.get(sys.argv[2].split(",")) / "release").read_text().strip())' "$top/tools" "$PACKAGES")
+if [ ! -e "/lib/modules/$release/build/Makefile" ] && [ "$(id -u)" = 0 ]; then
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "linux-headers-$release" >&2
+fi
+"$top/tests/build_memops.sh" "$release" "$build/memops"
+cp "$build/memops/memops.ko" "$build"/memops/memops_test* "$share"
+if "$top/tests/drivers_i386.sh" "$build/i386" >"$build/i386.log" 2>&1; then
+	cp -r "$build/i386" "$share"
+else
+	echo "run_drivers: no 32-bit programs from Debian, see $build/i386.log" >&2
+fi
+cp "$top"/tests/drivers_* "$share"
+# shellcheck disable=SC2086 # a list
+[ -z "${EXTRA_FILES:-}" ] || cp $EXTRA_FILES "$share"
+
+cat >"$share/host.sh" <<'EOF_HOST'
+modprobe -a vivid snd-aloop snd-dummy snd-virmidi snd-seq uinput virtio-gpu tun hidraw i2c-dev sg scsi_debug \
+	rtc-cmos 2>/dev/null
+modprobe i2c-stub chip_addr=0x48
+insmod /share/memops.ko || exit 1
+ip tuntap add dev partun0 mode tun
+ip addr add 10.77.0.1/24 dev partun0
+ip link set partun0 up
+python3 /share/drivers_host.py /run/drivers-ready >/tmp/drivers-host.log 2>&1 &
+n=0
+until [ -e /run/drivers-ready ]; do
+	n=$((n + 1))
+	[ $n -lt 300 ] || { cat /tmp/drivers-host.log; exit 1; }
+	sleep 0.1
+done
+udevadm settle --timeout=60
+[ "$NATIVE" = 0 ] || sh /share/drivers_side.sh native $CASES
+[ -z "$EXTRA_HOST" ] || sh -c "$EXTRA_HOST"
+EOF_HOST
+cat >"$share/guest.sh" <<'EOF_GUEST'
+modprobe -q tun
+for engine in $ENGINES; do
+	n=0
+	until [ -e "/dev/paradice/$engine/memops" ]; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || { echo "no nodes of $engine"; exit 1; }
+		sleep 0.1
+	done
+	sleep 1
+	[ -z "$EXTRA_GUEST" ] || ENGINE=$engine sh -c "$EXTRA_GUEST"
+	round=0
+	while [ $round -lt $ROUNDS ]; do
+		sh /share/drivers_side.sh "$engine" $CASES
+		round=$((round + 1))
+	done
+done
+EOF_GUEST
+if [ -n "${HOSTD_OPTIONS:-}" ]; then
+	cat >>"$share/host.sh" <<-END
+	mkdir -p /etc/systemd/system/paradice-hostd.service.d
+	command=\$(sed -n 's/^ExecStart=//p' "\$(systemctl show -P FragmentPath paradice-hostd)")
+	printf '[Service]\nExecStart=\nExecStart=%s $HOSTD_OPTIONS\n' "\$command" \
+		>/etc/systemd/system/paradice-hostd.service.d/options.conf
+	systemctl daemon-reload
+	END
+fi
+
+# name, path, name in the guest
+device() {
+	for engine in $engines; do
+		ioctls=$engine
+		# Nobody declares what these do.
+		case $engine-$1 in declared-memops | declared-sg) ioctls=any ;; esac
+		cat <<-END
+			device "$1-$engine" {
+				path = "$2"
+				name = "paradice/$engine/$3"
+				guests = { "guest" }
+				ioctls = "$ioctls"
+			}
+		END
+	done
+}
+{
+	# Emulated machines are slow, above all beside others.
+	echo "page-timeout-ms = 5000"
+	device video "/dev/video*" "*"
+	device radio "/dev/radio*" "*"
+	device vbi "/dev/vbi*" "*"
+	device swradio "/dev/swradio*" "*"
+	device touch "/dev/v4l-touch*" "*"
+	device media "/dev/media*" "*"
+	device cec "/dev/cec*" "*"
+	device control "/dev/snd/control*" "snd/*"
+	device pcm "/dev/snd/pcm*" "snd/*"
+	device midi "/dev/snd/midi*" "snd/*"
+	device sequencer /dev/snd/seq snd/seq
+	device timer /dev/snd/timer snd/timer
+	device input "/dev/input/event*" "input/*"
+	device uinput /dev/uinput uinput
+	device card "/dev/dri/card*" "dri/*"
+	device render "/dev/dri/render*" "dri/*"
+	device hidraw "/dev/hidraw*" "*"
+	device rtc /dev/rtc0 rtc0
+	device tun /dev/net/tun net/tun
+	device ptyA /dev/ptyA ptyA
+	device ptyB /dev/ptyB ptyB
+	device sg "/dev/sg*" "*"
+	device i2c "/dev/i2c-*" "*"
+	device memops /dev/memops memops
+	echo "${EXTRA_DEVICES:-}" | while read -r name path node; do
+		[ -z "$name" ] || device "$name" "$path" "$node"
+	done
+} >"$share/devices.conf"
+
+status=0
+# shellcheck disable=SC2086 # several words
+"$top/tools/vm" --rig "$rig" --build "$build" --install "$PACKAGES" --share "$share" \
+	--hostd-conf "$share/devices.conf" --timeout "${RIG_TIMEOUT:-2400}" \
+	--host-run "CASES='$cases' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
+	${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
+	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
+if [ $status != 0 ]; then
+	tail -n 30 "$results/log"
+	echo "run_drivers: the rig ended with status $status"
+fi
+"$top/tests/drivers_compare.sh" "$results" "$engines" || status=1
+exit $status

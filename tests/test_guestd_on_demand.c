@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A host that asks for memory, or writes it, as it may not; see
+ * test_guestd_hostile.c. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "guestd_rig.h"
+
+#define NO_PAGE UINT64_C(0x10000)
+
+static uint8_t *pages; /* four of the program's; the third is read-only */
+static struct program program;
+static uint64_t call;
+
+static uint64_t at(uint32_t page)
+{
+	return (uintptr_t)pages + page * PROTO_PAGE;
+}
+
+static void program_asks(struct program *who)
+{
+	who->result = ioctl(who->fd, TIOCGWINSZ, pages + 100);
+	who->error = errno;
+}
+
+/* A call on demand under way: its tag is `call`. */
+static void begin(void)
+{
+	const struct proto_ioctl *body;
+	const struct proto_range *ranges;
+	const uint8_t *bytes;
+	uint32_t n;
+
+	host_device_flags = PROTO_DEVICE_IOCTL_ON_DEMAND;
+	host_ready();
+	host_device_flags = 0;
+	program_open(&program, HANDLE);
+	call = program_ask(&program, program_asks, PROTO_IOCTL);
+	body = host.message.body;
+	ck_assert_uint_eq(body->flags, PROTO_IOCTL_ON_DEMAND);
+	ck_assert_uint_eq(body->argument, at(0) + 100);
+	ck_assert_uint_ne(body->process, 0);
+	ranges = proto_ranges(&host.message, &n, &bytes);
+	ck_assert_uint_ge(n, 1);
+	ck_assert_uint_eq(ranges[0].address, at(0));
+	ck_assert_uint_eq(ranges[0].direction, PROTO_RANGE_IN | PROTO_RANGE_OUT);
+	ck_assert_mem_eq(bytes, pages, PROTO_PAGE);
+}
+
+static void want(uint64_t tag, uint64_t of, uint64_t address, uint32_t n)
+{
+	struct proto_mem_read body = { .call = of, .address = address, .n_pages = n };
+
+	raw_send(&host, PROTO_MEM_READ, tag, &body, sizeof(body), NULL, 0);
+}
+
+/* The answer to the MEM_READ with this tag: how many pages, or a negative errno. */
+static int64_t pages_of(uint64_t tag)
+{
+	const struct proto_mem_read_answer *answer = raw_expect(&host, PROTO_MEM_READ_ANSWER);
+	const struct proto_range *ranges;
+	const uint8_t *bytes;
+	int64_t n_bytes = 0;
+	uint32_t n;
+
+	ck_assert_uint_eq(host.message.header.tag, tag);
+	ranges = proto_ranges(&host.message, &n, &bytes);
+	for (uint32_t i = 0; i < n; i++)
+		n_bytes += ranges[i].length;
+	return answer->result < 0 ? answer->result : n_bytes / PROTO_PAGE;
+}
+
+static void answer_ranges(uint16_t opcode, uint64_t tag, const struct proto_range *ranges, uint32_t n)
+{
+	static uint8_t payload[PROTO_MESSAGE_MAX];
+	struct proto_ioctl_answer answer = { .ready = PROTO_READY_UNKNOWN, .n_ranges = n };
+	struct proto_mem_write write = { .call = tag, .n_ranges = n };
+	size_t size = n * sizeof(*ranges);
+
+	memset(payload, 0x42, sizeof(payload));
+	if (n)
+		memcpy(payload, ranges, size);
+	for (uint32_t i = 0; i < n; i++)
+		size += ranges[i].length;
+	if (opcode == PROTO_MEM_WRITE)
+		raw_send(&host, opcode, 0, &write, sizeof(write), payload, size);
+	else
+		raw_send(&host, opcode, tag, &answer, sizeof(answer), payload, size);
+}
+
+/* The host answers, and the program gets `error` (0: none). */
+static void finish(int error)
+{
+	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+	program_join(&program);
+	ck_assert_int_eq(program.result, error ? -1 : 0);
+	if (error)
+		ck_assert_int_eq(program.error, error);
+	close(program.fd);
+	raw_fini(&host);
+}
+
+START_TEST(memory_as_it_is)
+{
+	begin();
+	want(1, call, at(1), 1);
+	ck_assert_int_eq(pages_of(1), 1);
+	want(2, call, at(0), 32);
+	ck_assert_int_eq(pages_of(2), 3);
+	want(3, call, at(2), 1);
+	ck_assert_int_eq(pages_of(3), 1);
+	want(4, call, at(3), 1); /* PROT_NONE */
+	ck_assert_int_eq(pages_of(4), -EFAULT);
+	want(5, call, NO_PAGE, 1);
+	ck_assert_int_eq(pages_of(5), -EFAULT);
+	want(6, call, 0xffff800000000000, 4);
+	ck_assert_int_eq(pages_of(6), -EFAULT);
+	finish(0);
+}
+END_TEST
+
+/* A call that is none, one that is over, one that is not on demand: nothing is read. */
+START_TEST(memory_for_no_call)
+{
+	struct program other = { .fd = -1, .n = 16 };
+	uint64_t tag;
+
+	begin();
+	want(1, 0, at(0), 1);
+	ck_assert_int_eq(pages_of(1), -EFAULT);
+	want(2, call + 0x100, at(0), 1);
+	ck_assert_int_eq(pages_of(2), -EFAULT);
+	want(3, UINT64_MAX, at(0), 1);
+	ck_assert_int_eq(pages_of(3), -EFAULT);
+	other.fd = program.fd;
+	tag = program_ask(&other, program_reads, PROTO_READ);
+	want(4, tag, at(0), 1);
+	ck_assert_int_eq(pages_of(4), -EFAULT);
+	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+	program_join(&program);
+	want(5, call, at(0), 1);
+	ck_assert_int_eq(pages_of(5), -EFAULT);
+	raw_fini(&host);
+	program_join(&other);
+	close(program.fd);
+}
+END_TEST
+
+static const struct {
+	uint64_t address;
+	uint32_t n;
+} no_pages[] = {
+	{ 0x7f0000000001, 1 }, { 0x7f0000000000, 0 }, { 0x7f0000000000, 33 }, { 0x7f0000000000, UINT32_MAX },
+	{ 0xfffffffffffff000, 2 }, { UINT64_MAX, 1 }, { 0xffffffffffff0000, 32 },
+};
+
+START_TEST(pages_that_are_none)
+{
+	begin();
+	want(1, call, no_pages[_i].address, no_pages[_i].n);
+	expect_violation("MEM_READ: address");
+	program_join(&program);
+	ck_assert_int_eq(program.error, EIO);
+	close(program.fd);
+}
+END_TEST
+
+START_TEST(memory_is_written)
+{
+	struct proto_range ranges[2] = { { at(0) + 100, 8, PROTO_RANGE_OUT },
+					 { at(1) + PROTO_PAGE - 4, 4, PROTO_RANGE_OUT } };
+
+	begin();
+	memset(pages, 0, 2 * PROTO_PAGE);
+	for (int i = 0; i < 10; i++)
+		answer_ranges(PROTO_MEM_WRITE, call, ranges, 2);
+	finish(0);
+	ck_assert_int_eq(pages[99], 0);
+	ck_assert_int_eq(pages[100], 0x42);
+	ck_assert_int_eq(pages[107], 0x42);
+	ck_assert_int_eq(pages[108], 0);
+	ck_assert_int_eq(pages[2 * PROTO_PAGE - 5], 0);
+	ck_assert_int_eq(pages[2 * PROTO_PAGE - 1], 0x42);
+}
+END_TEST
+
+static const uint64_t unwritable[] = { NO_PAGE, 0, 0x7ffffffff000, 0xffff800000000000 };
+
+/* The program gets EFAULT, also when what comes later is in order. */
+START_TEST(memory_that_cannot_be_written)
+{
+	struct proto_range range = { _i < 4 ? unwritable[_i] : at(2), 8, PROTO_RANGE_OUT };
+	struct proto_range good = { at(0), 8, PROTO_RANGE_OUT };
+
+	begin();
+	answer_ranges(PROTO_MEM_WRITE, call, &range, 1);
+	answer_ranges(PROTO_MEM_WRITE, call, &good, 1);
+	finish(EFAULT);
+}
+END_TEST
+
+START_TEST(writing_for_no_call)
+{
+	struct proto_range range = { at(0), 8, PROTO_RANGE_OUT };
+	struct program other = { .fd = -1, .n = 16 };
+	uint64_t tag = call + 0x100;
+
+	begin();
+	memset(pages, 0, PROTO_PAGE);
+	if (_i == 1) {
+		other.fd = program.fd;
+		tag = program_ask(&other, program_reads, PROTO_READ);
+	} else if (_i == 2) {
+		answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+		program_join(&program);
+		tag = call;
+	}
+	answer_ranges(PROTO_MEM_WRITE, tag, &range, 1);
+	expect_violation("MEM_WRITE: tag");
+	if (_i == 1)
+		program_join(&other);
+	if (_i != 2)
+		program_join(&program);
+	ck_assert_int_eq(pages[0], 0);
+	close(program.fd);
+}
+END_TEST
+
+START_TEST(answer_with_many_ranges)
+{
+	struct proto_range ranges[PROTO_RANGES_MAX];
+
+	begin();
+	memset(pages, 0, PROTO_PAGE);
+	for (uint32_t i = 0; i < PROTO_RANGES_MAX; i++)
+		ranges[i] = (struct proto_range){ at(0) + 2 * i, 1, PROTO_RANGE_OUT };
+	answer_ranges(PROTO_IOCTL_ANSWER, call, ranges, PROTO_RANGES_MAX);
+	program_join(&program);
+	ck_assert_int_eq(program.result, 0);
+	for (uint32_t i = 0; i < 2 * PROTO_RANGES_MAX; i++)
+		ck_assert_int_eq(pages[i], i % 2 ? 0 : 0x42);
+	close(program.fd);
+	raw_fini(&host);
+}
+END_TEST
+
+/* The host goes while guestd is busy with all that it wanted. */
+START_TEST(connection_lost_meanwhile)
+{
+	begin();
+	for (uint32_t i = 0; i < 2000; i++)
+		want(1 + i, call, at(0), 3);
+	raw_fini(&host);
+	program_join(&program);
+	ck_assert_int_eq(program.error, EIO);
+	close(program.fd);
+}
+END_TEST
+
+/* Memory that comes late: what was written before the answer is there when the
+ * program goes on, not only soon after. */
+START_TEST(answer_overtakes_no_writing)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register where = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero;
+	struct proto_range range;
+	struct uffd_msg message;
+	uint8_t *late;
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0) {
+		printf("no userfaultfd: answer_overtakes_no_writing does nothing\n");
+		return;
+	}
+	late = mmap(NULL, PROTO_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	where.range = (struct uffdio_range){ (uintptr_t)late, PROTO_PAGE };
+	ck_assert_int_eq(ioctl(fd, UFFDIO_API, &api), 0);
+	ck_assert_int_eq(ioctl(fd, UFFDIO_REGISTER, &where), 0);
+	begin();
+	range = (struct proto_range){ (uintptr_t)late, 8, PROTO_RANGE_OUT };
+	answer_ranges(PROTO_MEM_WRITE, call, &range, 1);
+	ck_assert_int_eq(read(fd, &message, sizeof(message)), sizeof(message));
+	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+	raw_rest_ms(100);
+	ck_assert_int_eq(pthread_tryjoin_np(program.thread, NULL), EBUSY);
+	zero.range = where.range;
+	zero.mode = 0;
+	ck_assert_int_eq(ioctl(fd, UFFDIO_ZEROPAGE, &zero), 0);
+	program_join(&program);
+	ck_assert_int_eq(program.result, 0);
+	ck_assert_int_eq(late[7], 0x42);
+	close(program.fd);
+	raw_fini(&host);
+	munmap(late, PROTO_PAGE);
+	close(fd);
+}
+END_TEST
+
+static void setup(void)
+{
+	rig_setup();
+	pages = mmap(NULL, 4 * PROTO_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(pages, MAP_FAILED);
+	memset(pages, 0x11, 3 * PROTO_PAGE);
+	ck_assert_int_eq(mprotect(pages + 2 * PROTO_PAGE, PROTO_PAGE, PROT_READ), 0);
+	ck_assert_int_eq(mprotect(pages + 3 * PROTO_PAGE, PROTO_PAGE, PROT_NONE), 0);
+}
+
+static void teardown(void)
+{
+	rig_teardown();
+	munmap(pages, 4 * PROTO_PAGE);
+}
+
+TCase *case_on_demand(void)
+{
+	TCase *tcase = tcase_create("on_demand");
+
+	tcase_add_unchecked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, rig_before, rig_after);
+	tcase_add_test(tcase, memory_as_it_is);
+	tcase_add_test(tcase, memory_for_no_call);
+	tcase_add_loop_test(tcase, pages_that_are_none, 0, sizeof(no_pages) / sizeof(no_pages[0]));
+	tcase_add_test(tcase, memory_is_written);
+	tcase_add_loop_test(tcase, memory_that_cannot_be_written, 0, 5);
+	tcase_add_loop_test(tcase, writing_for_no_call, 0, 3);
+	tcase_add_test(tcase, answer_with_many_ranges);
+	tcase_add_test(tcase, connection_lost_meanwhile);
+	tcase_add_test(tcase, answer_overtakes_no_writing);
+	return tcase;
+}
