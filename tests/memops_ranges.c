@@ -355,11 +355,15 @@ static void untouched_memory(void)
 	CHECK(all_are(data + 3 * PAGE, 100, 1), "pinned, untouched");
 }
 
-/* The stack grows under the driver's hands. */
+/* A buffer on the stack that nobody has touched. Below the stack's pointer natively
+ * the driver's access makes it grow; process_vm_readv(2) does not since Linux 6.5 (and
+ * stable kernels of that time), so that is left out. */
 static void untouched_stack(void)
 {
-	uint8_t *data = (uint8_t *)__builtin_frame_address(0) - 64 * PAGE;
+	uint8_t *data = __builtin_alloca(64 * PAGE);
 
+	/* The compiler would say that it is not initialised, which is the point. */
+	__asm__ volatile("" : "+r"(data));
 	CHECK_CALL(copy(MEMOPS_WRITE, data, 2 * PAGE, NULL), 0, "");
 	CHECK(written(data, 2 * PAGE), "written");
 }
