@@ -30,11 +30,13 @@ fi
 [ -n "$native" ] || python3 "$share/drivers_programs.py" make-dev "/dev/paradice/$side" || exit 1
 # shellcheck disable=SC2086 # a list
 [ $# -gt 0 ] || set -- $CASES
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 for name; do
 	echo "@case $side $name"
 	started=$(date +%s)
-	timeout -k 5 "${CASE_SECONDS:-180}" sh "$0" "$side" --one "$name" >/tmp/case-output 2>&1 </dev/null
+	timeout -k 5 "${CASE_SECONDS:-180}" sh "$0" "$side" --one "$name" >"$output" 2>&1 </dev/null
 	status=$?
-	gzip -9 </tmp/case-output | base64
+	gzip -9 <"$output" | base64
 	echo "@end $status $(($(date +%s) - started))"
 done

@@ -28,7 +28,7 @@ typedef uint16_t domid_t;
 #include <xen/gntdev.h>
 
 #define PAGE 4096u
-#define N_ROUNDS 7
+#define N_ROUNDS 31
 #define N_FRAMES 30
 
 static uint64_t now_ns(void)

@@ -147,7 +147,7 @@ EOF
 
 status=0
 "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
-	--install v4l-utils,alsa-utils,libdrm-tests --timeout "${RIG_TIMEOUT:-900}" --host-run 'sh /share/host.sh' \
+	--timeout "${RIG_TIMEOUT:-900}" --host-run 'sh /share/host.sh' \
 	--guest-run "CAMERA=$camera OUTPUT=$output sh /share/guest.sh" >"$work/log" 2>&1 || status=$?
 cat "$work/log"
 

@@ -18,8 +18,6 @@ shift 2
 [ $# = 0 ] || shift
 cases=$*
 
-PACKAGES=v4l-utils,alsa-utils,evemu-tools,libdrm-tests,joystick,iputils-ping,util-linux-extra,sg3-utils,i2c-tools
-
 share=$(mktemp -d)
 results=$build/drivers-$rig
 trap 'rm -rf --one-file-system "$share"' EXIT
@@ -32,7 +30,8 @@ release=$(python3 -B -c '
 import sys
 sys.path.insert(0, sys.argv[1])
 from rig import image
-print((image.get(sys.argv[2].split(",")) / "release").read_text().strip())' "$top/tools" "$PACKAGES")
+image.install_tools()
+print((image.get([]) / "release").read_text().strip())' "$top/tools" | tail -n 1)
 if [ ! -e "/lib/modules/$release/build/Makefile" ] && [ "$(id -u)" = 0 ]; then
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "linux-headers-$release" >&2
 fi
@@ -144,7 +143,7 @@ device() {
 
 status=0
 # shellcheck disable=SC2086 # several words
-"$top/tools/vm" --rig "$rig" --build "$build" --install "$PACKAGES" --share "$share" \
+"$top/tools/vm" --rig "$rig" --build "$build" --share "$share" \
 	--hostd-conf "$share/devices.conf" --timeout "${RIG_TIMEOUT:-2400}" \
 	--host-run "CASES='$cases' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
 	${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \

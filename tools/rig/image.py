@@ -3,7 +3,8 @@
 
 One image serves every role: dom0, domU, and both in one. It is a plain
 Debian 12 with the packages below; everything that makes a rig of it comes
-with the payload at boot, so it is remade only for another package set.
+with the payload at boot, so it is remade only for another package set. The
+demonstration and all tests use the same one.
 
 An image directory holds: root.img (ext4), vmlinux (uncompressed, for QEMU,
 Xen and xl alike), xen (uncompressed), busybox and modules/ (for the
@@ -37,6 +38,8 @@ PACKAGES = """
     libjson-c5 libdrm2 libxenmisc4.17 libxengnttab1 libxenevtchn1
     libxenstore4 libxenforeignmemory1 libxencall1
     evtest strace gdb-minimal
+    v4l-utils alsa-utils evemu-tools libdrm-tests joystick iputils-ping
+    util-linux-extra sg3-utils i2c-tools
 """.split()
 
 # The order of loading; what they depend on goes before them.
