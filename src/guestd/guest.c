@@ -29,6 +29,17 @@ struct workspace {
 	struct gather *gather;
 };
 static __thread struct workspace workspace;
+static pthread_key_t workspace_key; /* set in a thread that has one */
+
+/* At the end of a thread: threads come and go. */
+static void workspace_free(void *set)
+{
+	(void)set;
+	free(workspace.request.mem);
+	workspace.request.mem = NULL;
+	channel_buffer_fini(&workspace.message);
+	on_demand_thread_end();
+}
 
 struct channel_buffer *guest_buffer(struct guest *guest)
 {
@@ -167,6 +178,7 @@ static void guest_serve(void *context)
 		log_error("no memory for a buffer");
 		lead_stop(&guest->lead);
 	}
+	pthread_setspecific(workspace_key, &workspace);
 	while (lead_mine(&guest->lead) && !guest->lead.stopping) {
 		if (guest->channel)
 			connection_serve(guest);
@@ -218,6 +230,9 @@ static int guest_init(struct guest *guest, const struct guest_config *config)
 		guest->free_slots[guest->n_free_slots++] = PROTO_IN_FLIGHT_MAX - 1 - i;
 	pthread_cond_init(&guest->disconnected, NULL);
 	pthread_cond_init(&guest->written, NULL);
+	r = -pthread_key_create(&workspace_key, workspace_free);
+	if (r < 0)
+		return r;
 	guest->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	guest->connected_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (guest->epoll_fd < 0 || guest->connected_fd < 0)

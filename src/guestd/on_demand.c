@@ -51,6 +51,12 @@ static uint8_t *buffer_get(void)
 	return pages_buffer;
 }
 
+void on_demand_thread_end(void)
+{
+	free(pages_buffer);
+	pages_buffer = NULL;
+}
+
 static uint64_t page_of(uint64_t address)
 {
 	return address & ~(uint64_t)(PROTO_PAGE - 1);

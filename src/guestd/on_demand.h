@@ -30,6 +30,9 @@ int on_demand_wanted(struct guest *guest, const struct proto_message *message);
 /* Answers what the host wants, as far as there is room. Gives the lock up. */
 void on_demand_flush(struct guest *guest);
 
+/* Gives back what the calling thread, which ends, has of its own. */
+void on_demand_thread_end(void);
+
 /* Forgets what the host of a lost connection wanted. */
 void on_demand_forget(struct guest *guest);
 

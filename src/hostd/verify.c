@@ -224,6 +224,8 @@ static bool pieces_make(struct verify_row *row, const struct layout_need *need, 
 			piece = &call->pieces[call->n_pieces - 1];
 			piece->size += segment->present;
 			piece->node->length += segment->length;
+			/* What follows the structure may be more room than the driver uses. */
+			piece->node->required = false;
 			continue;
 		}
 		piece = piece_add(call, i ? segment_node(row, call, walk, i) : root_get(row, need),
