@@ -210,6 +210,8 @@ void daemon_stop(struct daemon *daemon)
 		kill(daemon->pid, SIGKILL);
 	waitpid(daemon->pid, &status, 0);
 	daemon->pid = 0;
+	if (status)
+		daemon_log_print(daemon);
 	ck_assert_msg(status == 0, "the daemon ended with wait status 0x%x", status);
 }
 

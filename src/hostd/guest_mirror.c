@@ -63,8 +63,7 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *contex
 			  info->si_status == SIGSYS ? ": it made a forbidden system call" : "");
 	tell_ended(mirror);
 	mirror_unlink(mirror);
-	sd_event_source_disable_unref(mirror->child);
-	free(mirror);
+	sd_event_source_disable_unref(mirror->child); /* frees the record */
 	return 0;
 }
 
@@ -99,6 +98,11 @@ static int mirror_start(struct guest *guest, uint64_t id, int *socketp)
 		free(mirror);
 		return r;
 	}
+	/* The event loop owns the source and the source the record: both are there until
+	 * the process has ended, or the daemon does. */
+	sd_event_source_set_destroy_callback(mirror->child, free);
+	sd_event_source_set_floating(mirror->child, 1);
+	sd_event_source_unref(mirror->child);
 	mirror->session = session;
 	mirror->next = session->mirrors;
 	session->mirrors = mirror;
