@@ -21,8 +21,9 @@ class RigError(Exception):
 
 
 class BootError(RigError):
-    """The guest domain died before it was up. Under emulation a kernel does so
-    now and then (a triple fault early in its boot), and the next one does not."""
+    """The guest domain died before it was up, or by a triple fault at any time.
+    Under emulation a PVH kernel does so now and then (early in its boot, or when
+    a hypercall returns), and the next one does not."""
 
 
 def say(text):

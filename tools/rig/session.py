@@ -126,6 +126,12 @@ class Session(Runner):
             self.keep()
         return status
 
+    def tripled(self):
+        """Has Xen said that a domain died by a triple fault?"""
+        console = self.logs / "console.log"
+        return (console.exists()
+                and b"Triple fault" in console.read_bytes())
+
     def boot(self):
         """Start QEMU and wait for the driver domain's agent."""
         accel = machine.accelerator(self.options.accel, self.options.rig,
@@ -160,7 +166,8 @@ class Session(Runner):
         """Raise if QEMU or the guest domain is dead."""
         machine.check_alive(self.process, self.logs)
         if self.guest.gone and not self.collecting:
-            kind = RigError if self.guest.ready else BootError
+            kind = (RigError if self.guest.ready and not self.tripled()
+                    else BootError)
             raise kind(RIG, "the guest domain has ended: see guest.log "
                            "and host-journal.log")
 
