@@ -185,9 +185,9 @@ static double frames_per_second(const struct camera *camera)
 	return N_FRAMES * 1e9 / ns;
 }
 
-static void ratio(const char *name, double value, double target)
+static void ratio(const char *name, double value, const char *target)
 {
-	printf("RATIO %s %.2f %.2f\n", name, value, target);
+	printf("RATIO %s %.2f %s\n", name, value, target);
 }
 
 int main(int argc, char **argv)
@@ -219,14 +219,14 @@ int main(int argc, char **argv)
 		other = mmap(NULL, ours.length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE,
 			     -1, 0);
 	}
-	ratio("mapped-read", (double)copy_ns(scratch, other, ours.length) / read_ns, 0.98);
-	ratio("mapped-write", (double)copy_ns(other, scratch, ours.length) / write_ns, 0.98);
+	ratio("mapped-read", (double)copy_ns(scratch, other, ours.length) / read_ns, ">=0.98");
+	ratio("mapped-write", (double)copy_ns(other, scratch, ours.length) / write_ns, ">=0.98");
 	munmap(other, ours.length);
 	other_ns = native ? map_ns(&theirs) : plain_map_ns(ours.length);
 	printf("mmap and munmap of %zu KiB: %.2f ms, %s %.2f ms\n", ours.length / 1024, ours_ns / 1e6,
 	       native ? "on the device" : "by gntdev alone", other_ns / 1e6);
 	if (!native)
-		ratio("mmap-munmap", (double)ours_ns / other_ns, 2.0);
+		ratio("mmap-munmap", (double)ours_ns / other_ns, "<=2.0");
 	printf("frames a second, 1920x1080: %.2f", fps);
 	if (native)
 		printf(", on the device %.2f", frames_per_second(&theirs));
