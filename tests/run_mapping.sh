@@ -145,7 +145,7 @@ for victim in guestd session module; do
 	same "$victim: mapped" holding "$(cat /tmp/hold.log)"
 	[ "$PARADICE_RIG" = loopback ] || same "$victim: pages exported" 150 "$(there "$exported")"
 	case $victim in
-	guestd) kill -9 "$(pidof paradice-guestd)" ;;
+	guestd) kill -9 "$(systemctl show -P MainPID paradice-guestd)" ;;
 	session) there 'pkill -9 -f "paradice-hostd: session guest"' >/dev/null ;;
 	module)
 		rmmod mmhelper 2>/tmp/rmmod.log
