@@ -146,7 +146,7 @@ static uint64_t plain_map_ns(size_t length)
 	int fd = open("/dev/xen/gntalloc", O_RDWR | O_CLOEXEC);
 	const char *domid = getenv("PARADICE_SELF");
 
-	if (!domid) {
+	if (!domid || !domid[0]) {
 		errno = EINVAL;
 		fail("PARADICE_SELF, this domain's number");
 	}
