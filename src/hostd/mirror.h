@@ -169,9 +169,6 @@ void mirror_event(struct session *session, uint64_t id, bool fault, bool more, i
 
 /* ---- mirror_memory.c: the memory of a call ---- */
 
-/* Remembers that there is, or may be, a page table for this address in the mirror. */
-void mirror_region_note(struct mirror *mirror, uint64_t address);
-
 /* Puts a run of pages into the mirror, from `bytes`, which live until the call
  * ends if `owned` is false (else they are freed then). 0, or -ENOMEM when the quota
  * is used up. */

@@ -29,7 +29,8 @@ static uint64_t page_of(uint64_t address)
 	return address & ~(uint64_t)(PROTO_PAGE - 1);
 }
 
-void mirror_region_note(struct mirror *mirror, uint64_t address)
+/* Remembers that there is, or may be, a page table for this address in the mirror. */
+static void region_note(struct mirror *mirror, uint64_t address)
 {
 	const uint32_t n = 2 * MIRROR_REGIONS_MAX;
 	uint64_t region = (address >> REGION_SHIFT) + 1;
@@ -64,7 +65,7 @@ static int page_note(struct session *session, struct mirror *mirror, const struc
 	}
 	mirror->pages[mirror->n_pages++] = *page;
 	session->mirrors.n_pages++;
-	mirror_region_note(mirror, page->address);
+	region_note(mirror, page->address);
 	/* The first ones the worker collects by itself. */
 	if (mirror->n_pages <= MIRROR_WINDOW_PAGES) {
 		shared->pages[mirror->n_pages - 1] = page->address | page->bits;
@@ -340,7 +341,7 @@ static void page_want(struct session *session, struct mirror *mirror, uint64_t a
 {
 	struct mirror_wanted *wanted;
 
-	mirror_region_note(mirror, address);
+	region_note(mirror, address);
 	for (uint32_t i = 0; i < mirror->n_wanted; i++) {
 		uint64_t n = (address - mirror->wanted[i].address) / PROTO_PAGE;
 
