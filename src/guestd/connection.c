@@ -129,7 +129,6 @@ int connection_start(struct guest *guest)
 
 void connection_take(struct guest *guest)
 {
-	struct transport *transport;
 	uint64_t count;
 
 	(void)!read(guest->connected_fd, &count, sizeof(count));
@@ -139,9 +138,7 @@ void connection_take(struct guest *guest)
 	guest->offered = NULL;
 	guest->connection++;
 	guest->settled = false;
-	transport = guest->channel->transport;
-	if (guest_watch(guest, transport->event_fd, &guest->channel) < 0 ||
-	    (transport->life_fd >= 0 && guest_watch_end(guest, transport->life_fd, &guest->channel) < 0))
+	if (guest_watch_channel(guest) < 0)
 		connection_lost(guest, "cannot watch the connection");
 	else if (channel_hello(guest->channel, PROTO_IN_FLIGHT_MAX) < 0)
 		connection_lost(guest, "cannot say HELLO");

@@ -53,18 +53,27 @@ struct gather *guest_gather(struct guest *guest)
 	return workspace.gather;
 }
 
-int guest_watch(struct guest *guest, int fd, void *what)
+static int watch(struct guest *guest, int fd, uint32_t events, void *what)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = what };
+	struct epoll_event event = { .events = events, .data.ptr = what };
 
 	return epoll_ctl(guest->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int guest_watch_end(struct guest *guest, int fd, void *what)
+int guest_watch(struct guest *guest, int fd, void *what)
 {
-	struct epoll_event event = { .events = EPOLLRDHUP, .data.ptr = what };
+	return watch(guest, fd, EPOLLIN | EPOLLRDHUP, what);
+}
 
-	return epoll_ctl(guest->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+int guest_watch_channel(struct guest *guest)
+{
+	const struct transport *transport = guest->channel->transport;
+	int r;
+
+	r = watch(guest, transport->event_fd, EPOLLIN | (transport->ops->edges ? EPOLLET : 0), &guest->channel);
+	if (r == 0 && transport->life_fd >= 0)
+		r = watch(guest, transport->life_fd, EPOLLRDHUP, &guest->channel);
+	return r;
 }
 
 void guest_unwatch(struct guest *guest, int fd)
@@ -101,9 +110,28 @@ static void on_stop_signal(struct guest *guest)
 	lead_stop(&guest->lead);
 }
 
-static void event_serve(struct guest *guest, void *what)
+/* The peer rang, or is gone. */
+static void channel_event(struct guest *guest, uint32_t events)
 {
+	struct channel *channel = guest->channel;
 	struct transport *transport;
+	bool ended;
+
+	if (!channel)
+		return;
+	transport = channel->transport;
+	ended = transport->life_fd < 0 || events & EPOLLRDHUP;
+	if (!transport->ops->edges)
+		transport->ops->acknowledge(transport);
+	/* What came before the end is still served. */
+	connection_serve(guest);
+	if (ended && guest->channel == channel && !channel_alive(channel))
+		connection_lost(guest, "the host is gone");
+}
+
+static void event_serve(struct guest *guest, const struct epoll_event *event)
+{
+	void *what = event->data.ptr;
 
 	if (what == &guest->signal_fd) {
 		on_stop_signal(guest);
@@ -116,14 +144,7 @@ static void event_serve(struct guest *guest, void *what)
 	} else if (what == &guest->processes) {
 		process_ended(guest);
 	} else if (what == &guest->channel) {
-		if (!guest->channel)
-			return;
-		transport = guest->channel->transport;
-		transport->ops->acknowledge(transport);
-		/* What came before the end is still served. */
-		connection_serve(guest);
-		if (guest->channel && guest->channel->transport == transport && !channel_alive(guest->channel))
-			connection_lost(guest, "the host is gone");
+		channel_event(guest, event->events);
 	} else {
 		guest->frontend->serve(guest, what);
 	}
@@ -145,8 +166,9 @@ static int wait_events(struct guest *guest, struct epoll_event *events)
 	int n;
 
 	if (guest->channel) {
-		/* Whom we wake may be queued on this very processor, here and below. */
-		if (channel_flush(guest->channel) && guest->n_sent)
+		/* Whom we wake may be queued on this very processor: if we are going to
+		 * spin, let it run, here and below. */
+		if (channel_flush(guest->channel) && guest->n_sent && guest->spin_until_ns)
 			sched_yield();
 		if (guest->n_sent && guest->spin_until_ns) {
 			sleep = false;
@@ -190,7 +212,7 @@ static void guest_serve(void *context)
 			break;
 		n = wait_events(guest, events);
 		for (int i = 0; i < n && lead_mine(&guest->lead) && !guest->lead.stopping; i++)
-			event_serve(guest, events[i].data.ptr);
+			event_serve(guest, &events[i]);
 	}
 	/* The new leader may sleep already; what this thread has sent since is its
 	 * own to ring for, and what found no room is the leader's to wait for. */

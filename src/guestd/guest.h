@@ -168,8 +168,8 @@ void guest_nudge(struct guest *guest);
 
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
 int guest_watch(struct guest *guest, int fd, void *what);
-/* The same for a socket whose end alone is of interest. */
-int guest_watch_end(struct guest *guest, int fd, void *what);
+/* Adds the channel's doorbell, and its peer's life where that is a descriptor. */
+int guest_watch_channel(struct guest *guest);
 void guest_unwatch(struct guest *guest, int fd);
 
 /* Receives and processes what is queued on one FUSE session. -ENODEV when the

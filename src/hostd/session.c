@@ -360,9 +360,12 @@ static void session_serve(void *context)
 static void session_woken(void *context)
 {
 	struct session *session = context;
+	struct transport *transport = session->channel->transport;
 
-	session->channel->transport->ops->acknowledge(session->channel->transport);
-	if (!channel_alive(session->channel))
+	if (!transport->ops->edges)
+		transport->ops->acknowledge(transport);
+	/* Where there is a life_fd, readiness.c watches it. */
+	if (transport->life_fd < 0 && !channel_alive(session->channel))
 		session_end(session, NULL);
 	if (session->backlog)
 		session_push(session);

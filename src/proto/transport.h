@@ -39,7 +39,10 @@ struct transport;
 struct transport_ops {
 	const char *name;
 	int (*doorbell)(struct transport *t); /* 0 or negative errno */
-	void (*acknowledge)(struct transport *t); /* event_fd has fired: make it quiet */
+	/* event_fd has fired: make it quiet. Who waits for its edges (EPOLLET) need not,
+	 * if each doorbell is one. */
+	void (*acknowledge)(struct transport *t);
+	bool edges;
 	bool (*peer_alive)(struct transport *t);
 	/* On one kernel: the server hands a descriptor over (0 or negative errno), which
 	 * the client then takes by the same tag (the caller's own, or negative errno).

@@ -197,6 +197,7 @@ static const struct transport_ops unix_ops = {
 	.name = "unix",
 	.doorbell = unix_doorbell,
 	.acknowledge = unix_acknowledge,
+	.edges = true,
 	.peer_alive = unix_peer_alive,
 	.pass = unix_pass,
 	.take = unix_take,

@@ -513,7 +513,7 @@ int guest_watch(struct guest *g, int fd, void *what)
 	return 0;
 }
 
-int guest_watch_end(struct guest *g, int fd, void *what)
+int guest_watch_channel(struct guest *g)
 {
 	return 0;
 }
