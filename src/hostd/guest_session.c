@@ -47,9 +47,8 @@ static void expect_end(struct guest *guest)
 	struct guest_session *session = &guest->session;
 
 	cut_off(session);
-	if (!session->kill_timer &&
-	    sd_event_add_time_relative(guest->supervisor->event, &session->kill_timer,
-				       CLOCK_MONOTONIC, TERM_US, 0, on_kill, guest) < 0)
+	if (sd_event_source_set_time_relative(session->kill_timer, TERM_US) < 0 ||
+	    sd_event_source_set_enabled(session->kill_timer, SD_EVENT_ONESHOT) < 0)
 		kill(session->pid, SIGKILL);
 }
 
@@ -202,6 +201,12 @@ static int attach(struct guest *guest, int control)
 				    EPOLLOUT, on_room, guest);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(session->room, SD_EVENT_OFF);
+	/* Made here, so that its end cannot fail for want of a timer. */
+	if (r >= 0)
+		r = sd_event_add_time(event, &session->kill_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_kill,
+				      guest);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(session->kill_timer, SD_EVENT_OFF);
 	return r < 0 ? r : 0;
 }
 
