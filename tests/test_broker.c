@@ -37,13 +37,16 @@ static struct broker *broker;
 static int session; /* the session's end */
 static int n_descriptors;
 static unsigned int n_entered; /* blocking opens begun */
+static pthread_t opener; /* who did the last open that does not block */
 
 int __wrap_openable_open(const char *path, dev_t rdev, uint32_t flags)
 {
 	int fd;
 
-	if (!strstr(path, FIFO_MARK))
+	if (!strstr(path, FIFO_MARK)) {
+		opener = pthread_self();
 		return __real_openable_open(path, rdev, flags);
+	}
 	__atomic_add_fetch(&n_entered, 1, __ATOMIC_SEQ_CST);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
@@ -121,12 +124,17 @@ static void teardown(void)
 	rmdir(folder);
 }
 
-static void ask(uint32_t id, uint64_t tag, uint32_t flags)
+static void ask_for(uint32_t thread, uint32_t id, uint64_t tag, uint32_t flags)
 {
 	struct control_message message = { .kind = CONTROL_OPEN, .id = id, .tag = tag,
-					   .flags = flags };
+					   .flags = flags, .thread = thread };
 
 	ck_assert_int_eq(control_send(session, &message, -1), 0);
+}
+
+static void ask(uint32_t id, uint64_t tag, uint32_t flags)
+{
+	ask_for(0, id, tag, flags);
 }
 
 static void cancel(uint64_t tag)
@@ -237,7 +245,34 @@ START_TEST(blocking_open_delays_nobody)
 	ck_assert_uint_eq(tag, 7);
 	close(fd);
 	close(writer);
-	wait_for_threads(n_threads + 1);
+	wait_for_threads(n_threads + 1 + BROKER_OPENERS_KEPT);
+}
+END_TEST
+
+static pthread_t opener_for(uint32_t thread)
+{
+	uint64_t tag;
+
+	ask_for(thread, 1, 1, O_RDWR);
+	close(get_answer(&tag));
+	return opener;
+}
+
+/* ALSA's preferred subdevice: a driver knows the thread that opened another file. */
+START_TEST(one_thread_opens_for_one)
+{
+	pthread_t first = opener_for(77), second;
+
+	for (uint32_t i = 1; i < BROKER_OPENERS_KEPT; i++) {
+		second = opener_for(100 + i);
+		ck_assert(!pthread_equal(first, second));
+		ck_assert(pthread_equal(first, opener_for(77)));
+		ck_assert(pthread_equal(second, opener_for(100 + i)));
+	}
+	/* One that is not to be had now is not waited for. */
+	ask_for(77, 2, 7, O_RDONLY);
+	wait_entered(1);
+	ck_assert(!pthread_equal(first, opener_for(77)));
 }
 END_TEST
 
@@ -420,7 +455,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		opens_what_is_allowed, refuses_the_rest, blocking_open_delays_nobody, cancels,
+		opens_what_is_allowed, refuses_the_rest, blocking_open_delays_nobody,
+		one_thread_opens_for_one, cancels,
 		cancels_at_any_moment, holds_many, answered_is_done, ends_on_too_many, ends_on_same_tag,
 		ends_on_descriptor, ends_on_short_message, tells_up_and_closed, removal_during_open,
 		session_that_does_not_read,

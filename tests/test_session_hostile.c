@@ -103,7 +103,7 @@ static const struct {
 	{ PROTO_DEVICE_ADD, 0, { 1 }, 25, "DEVICE_ADD is not for the guest" },
 	{ PROTO_READ_ANSWER, 1, { 0 }, 16, "READ_ANSWER is not for the guest" },
 	{ PROTO_READY, 0, { 0 }, 16, "READY is not for the guest" },
-	{ PROTO_OPEN, 1, { 1 }, 16, "OPEN: header.length 32, but it has no payload" },
+	{ PROTO_OPEN, 1, { 1 }, 24, "OPEN: header.length 40, but it has no payload" },
 	{ PROTO_OPEN, 1, { 1 }, 4, "OPEN: header.length 20 is less than" },
 	{ PROTO_INTERRUPT, 9, { 0 }, 8, "INTERRUPT: header.tag" },
 	/* READ's pad, after handle, size, flags and bulk. */

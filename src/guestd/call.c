@@ -330,6 +330,7 @@ void call_open(struct node *node, fuse_req_t request, const struct fuse_file_inf
 	call->info = *info;
 	call->body.open.device = node->removed ? 0 : node->add.device;
 	call->body.open.flags = info->flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_SYNC);
+	call->body.open.thread = fuse_req_ctx(request)->pid;
 	if (!call->body.open.device)
 		call_end(call, ENODEV);
 	else

@@ -2,21 +2,23 @@
 /*
  * The threads of a broker.
  *
- * One thread, the receiver, waits for the session's messages. When it gets an
- * OPEN it starts the next receiver, does the open itself, answers and ends, so
- * there is always exactly one receiver and one thread per open at work. When the
- * session is cut off, the receiver stays until all opens are out of their calls.
+ * One thread, the receiver, waits for the session's messages and hands each OPEN
+ * to an opener, a thread that does one after the other and answers. A few openers
+ * stay when they have nothing to do; one more is started when all are at work. What
+ * one thread of the guest opens is opened by one opener, if that is free: a driver
+ * may know a thread again by its number on another file (ALSA's preferred
+ * subdevice, sound/core/control.c). When the session is cut off, the receiver stays
+ * until all openers are out of their calls.
  *
  * Objects: the broker has a reference for its owner and one for each thread; all
- * of it is covered by its lock. A struct opening lives on the stack of its
- * thread and is in the broker's list while that thread is in the call, so a
- * thread found there, under the lock, is alive.
+ * of it is covered by its lock. A struct opener is its thread's and in the broker's
+ * list as long as that runs.
  *
  * Interrupting: BROKER_SIGNAL goes to a thread only under the lock and only while
- * its opening is in the list. It can come before the call has begun, so it is
- * sent again every few milliseconds. It cannot hit anything later: it is pending
- * before the lock is given up, and the thread enters and leaves the kernel for
- * its answer, which does not wait, before it could do anything else.
+ * it is in the call. It can come before the call has begun, so it is sent again
+ * every few milliseconds. It cannot hit anything later: it is pending before the
+ * lock is given up, and the thread enters and leaves the kernel for its answer,
+ * which does not wait, before it could do anything else.
  */
 #include "config.h"
 
@@ -42,10 +44,15 @@
 #define SIGNAL_AGAIN_MAX_MS 1000 /* for an open that does not mind signals */
 #define ANSWER_TIMEOUT_MS 5000
 
-struct opening {
-	struct opening *next;
+struct opener {
+	struct opener *next;
+	struct broker *broker;
 	pthread_t thread;
-	uint64_t tag;
+	pthread_cond_t asked;
+	struct control_message request; /* also the one that it served last */
+	uint64_t turn; /* when it got that */
+	bool busy; /* with the request, until that is answered */
+	bool opening; /* in the call */
 	bool cancelled;
 };
 
@@ -58,15 +65,15 @@ struct broker {
 	unsigned int events; /* BROKER_… not fetched yet */
 	bool stopping;
 	struct openable_table devices;
-	struct opening *openings; /* in the call */
+	struct opener *openers;
+	unsigned int n_openers;
+	uint64_t turn; /* counts opens */
 	unsigned int n_unanswered; /* opens asked for and not answered */
 	struct control_message *requests; /* about mirrors, BROKER_REQUESTS_MAX of them */
 	unsigned int n_requests;
 	unsigned int first_request;
 	struct log_limit limit;
 };
-
-static void *broker_thread(void *argument);
 
 static void on_signal(int number)
 {
@@ -78,6 +85,16 @@ static void install_handler(void)
 	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(BROKER_SIGNAL, &action, NULL);
+}
+
+/* The daemon's signals are the main thread's. */
+static void signals_block(void)
+{
+	sigset_t mask;
+
+	sigfillset(&mask);
+	sigdelset(&mask, BROKER_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void broker_destroy(struct broker *broker)
@@ -119,6 +136,8 @@ static void stop(struct broker *broker, unsigned int event)
 		return;
 	broker->stopping = true;
 	shutdown(broker->control, SHUT_RDWR);
+	for (struct opener *o = broker->openers; o; o = o->next)
+		pthread_cond_signal(&o->asked);
 	tell(broker, event);
 }
 
@@ -167,43 +186,44 @@ static void answer(struct broker *broker, uint64_t tag, uint32_t id, int result)
 	broker->n_unanswered--;
 }
 
+/* ---- openers ---- */
+
 /* Under the lock, which it gives up for the call. */
-static int open_interruptibly(struct broker *broker, const struct control_message *request,
-			      const char *path, dev_t rdev)
+static int open_interruptibly(struct opener *opener, const char *path, dev_t rdev)
 {
-	struct opening opening = { .thread = pthread_self(), .tag = request->tag };
-	struct opening **at;
+	struct broker *broker = opener->broker;
+	uint32_t flags = opener->request.flags;
 	int fd;
 
-	opening.next = broker->openings;
-	broker->openings = &opening;
+	opener->opening = true;
 	pthread_mutex_unlock(&broker->lock);
-	fd = openable_open(path, rdev, request->flags);
+	fd = openable_open(path, rdev, flags);
 	pthread_mutex_lock(&broker->lock);
-	for (at = &broker->openings; *at != &opening; at = &(*at)->next)
-		;
-	*at = opening.next;
-	log_debug("guest \"%s\": device \"%s\": open with flags %#o: %s", broker->guest, path,
-		  request->flags, fd < 0 ? strerror(-fd) : "done");
+	opener->opening = false;
+	log_debug("guest \"%s\": device \"%s\": open with flags %#o: %s", broker->guest, path, flags,
+		  fd < 0 ? strerror(-fd) : "done");
 	return fd;
 }
 
-/* Under the lock: the session asked for an open that is in order. */
-static void do_open(struct broker *broker, const struct control_message *request)
+/* Under the lock, which it gives up meanwhile. */
+static void do_open(struct opener *opener)
 {
-	const struct openable *device = openable_find(&broker->devices, request->id);
-	char *path = strdup(device->path);
-	int fd = -ENOMEM;
+	struct broker *broker = opener->broker;
+	uint32_t id = opener->request.id;
+	const struct openable *device = openable_find(&broker->devices, id);
+	char *path = device ? strdup(device->path) : NULL;
+	int fd = device ? -ENOMEM : -ENODEV;
 
 	if (path)
-		fd = open_interruptibly(broker, request, path, device->rdev);
+		fd = open_interruptibly(opener, path, device->rdev);
 	free(path);
-	if (fd >= 0 && !openable_find(&broker->devices, request->id)) {
+	if (fd >= 0 && !openable_find(&broker->devices, id)) {
 		/* Taken away meanwhile. */
 		close(fd);
 		fd = -ENODEV;
 	}
-	answer(broker, request->tag, request->id, fd);
+	answer(broker, opener->request.tag, id, fd);
+	opener->busy = false;
 	if (fd >= 0) {
 		pthread_mutex_unlock(&broker->lock);
 		close(fd);
@@ -211,10 +231,41 @@ static void do_open(struct broker *broker, const struct control_message *request
 	}
 }
 
-static int start_thread(struct broker *broker)
+static void opener_unlink(struct opener *opener)
+{
+	struct opener **at;
+
+	for (at = &opener->broker->openers; *at != opener; at = &(*at)->next)
+		;
+	*at = opener->next;
+	opener->broker->n_openers--;
+	pthread_cond_destroy(&opener->asked);
+	free(opener);
+}
+
+static void *opener_thread(void *argument)
+{
+	struct opener *opener = argument;
+	struct broker *broker = opener->broker;
+
+	signals_block();
+	pthread_mutex_lock(&broker->lock);
+	while (!broker->stopping) {
+		if (opener->busy)
+			do_open(opener);
+		else if (broker->n_openers > BROKER_OPENERS_KEPT)
+			break;
+		else
+			pthread_cond_wait(&opener->asked, &broker->lock);
+	}
+	opener_unlink(opener);
+	broker_unref_unlock(broker);
+	return NULL;
+}
+
+static int start_thread(struct broker *broker, pthread_t *thread, void *(*run)(void *), void *argument)
 {
 	pthread_attr_t attributes;
-	pthread_t thread;
 	int r;
 
 	r = pthread_attr_init(&attributes);
@@ -222,19 +273,59 @@ static int start_thread(struct broker *broker)
 		return -r;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	broker->n_refs++;
-	r = pthread_create(&thread, &attributes, broker_thread, broker);
+	r = pthread_create(thread, &attributes, run, argument);
 	if (r != 0)
 		broker->n_refs--;
 	pthread_attr_destroy(&attributes);
 	return -r;
 }
 
+static struct opener *opener_new(struct broker *broker)
+{
+	struct opener *opener = calloc(1, sizeof(*opener));
+
+	if (!opener)
+		return NULL;
+	opener->broker = broker;
+	pthread_cond_init(&opener->asked, NULL);
+	if (start_thread(broker, &opener->thread, opener_thread, opener) < 0) {
+		pthread_cond_destroy(&opener->asked);
+		free(opener);
+		return NULL;
+	}
+	opener->next = broker->openers;
+	broker->openers = opener;
+	broker->n_openers++;
+	return opener;
+}
+
+/* Who shall serve this request: the opener that served the same thread of the guest,
+ * one that is new, or the one that has rested longest. NULL: no memory. */
+static struct opener *opener_choose(struct broker *broker, const struct control_message *request)
+{
+	struct opener *rested = NULL;
+
+	for (struct opener *o = broker->openers; o; o = o->next) {
+		if (o->busy)
+			continue;
+		if (request->thread && o->request.thread == request->thread)
+			return o;
+		if (!rested || o->turn < rested->turn)
+			rested = o;
+	}
+	if (rested && broker->n_openers >= BROKER_OPENERS_KEPT)
+		return rested;
+	return opener_new(broker);
+}
+
+/* ---- the receiver ---- */
+
 /* Checks an OPEN. 0, a negative errno to answer with, or -EPROTO after a
  * violation. */
 static int check_open(struct broker *broker, const struct control_message *request)
 {
-	for (const struct opening *o = broker->openings; o; o = o->next) {
-		if (o->tag == request->tag) {
+	for (const struct opener *o = broker->openers; o; o = o->next) {
+		if (o->busy && o->request.tag == request->tag) {
 			violation(broker, "tag: it is in use by another open");
 			return -EPROTO;
 		}
@@ -252,28 +343,31 @@ static int check_open(struct broker *broker, const struct control_message *reque
 	return openable_find(&broker->devices, request->id) ? 0 : -ENODEV;
 }
 
-/* True if the calling thread has handed the receiver's place on. */
-static bool handle_open(struct broker *broker, const struct control_message *request)
+static void handle_open(struct broker *broker, const struct control_message *request)
 {
+	struct opener *opener = NULL;
 	int r = check_open(broker, request);
 
 	if (r == -EPROTO)
-		return false;
+		return;
 	broker->n_unanswered++;
-	if (r == 0 && start_thread(broker) < 0)
-		r = -ENOMEM;
-	if (r < 0) {
-		answer(broker, request->tag, request->id, r);
-		return false;
+	if (r == 0)
+		opener = opener_choose(broker, request);
+	if (!opener) {
+		answer(broker, request->tag, request->id, r < 0 ? r : -ENOMEM);
+		return;
 	}
-	do_open(broker, request);
-	return true;
+	opener->request = *request;
+	opener->turn = ++broker->turn;
+	opener->busy = true;
+	opener->cancelled = false;
+	pthread_cond_signal(&opener->asked);
 }
 
 static void handle_cancel(struct broker *broker, uint64_t tag)
 {
-	for (struct opening *o = broker->openings; o; o = o->next) {
-		if (o->tag == tag)
+	for (struct opener *o = broker->openers; o; o = o->next) {
+		if (o->busy && o->request.tag == tag)
 			o->cancelled = true;
 	}
 }
@@ -306,12 +400,12 @@ bool broker_request(struct broker *broker, struct control_message *request)
 	return any;
 }
 
-/* Under the lock. True if the calling thread is not the receiver any more. */
-static bool dispatch(struct broker *broker, const struct control_message *message)
+static void dispatch(struct broker *broker, const struct control_message *message)
 {
 	switch (message->kind) {
 	case CONTROL_OPEN:
-		return handle_open(broker, message);
+		handle_open(broker, message);
+		break;
 	case CONTROL_OPEN_CANCEL:
 		handle_cancel(broker, message->tag);
 		break;
@@ -325,18 +419,19 @@ static bool dispatch(struct broker *broker, const struct control_message *messag
 	default:
 		violation(broker, "kind: no message that a session sends");
 	}
-	return false;
 }
 
-/* Signals the openings that are cancelled, or all. True if there was one. */
+/* Signals the opens that are cancelled, or all. True if there is one that has not
+ * ended. */
 static bool interrupt(struct broker *broker, bool all)
 {
 	bool any = false;
 
-	for (const struct opening *o = broker->openings; o; o = o->next) {
-		if (!o->cancelled && !all)
+	for (const struct opener *o = broker->openers; o; o = o->next) {
+		if (!o->busy || (!o->cancelled && !all))
 			continue;
-		pthread_kill(o->thread, BROKER_SIGNAL);
+		if (o->opening)
+			pthread_kill(o->thread, BROKER_SIGNAL);
 		any = true;
 	}
 	return any;
@@ -379,8 +474,7 @@ static void interrupt_all(struct broker *broker)
 	}
 }
 
-/* Under the lock. Receives until it has handed its place on or the session is
- * cut off. */
+/* Under the lock. Receives until the session is cut off. */
 static void serve(struct broker *broker)
 {
 	struct control_message message;
@@ -391,27 +485,21 @@ static void serve(struct broker *broker)
 
 		if (r == -EAGAIN || broker->stopping)
 			continue;
-		if (r > 0) {
-			if (dispatch(broker, &message))
-				return;
-		} else if (r == -EPROTO) {
+		if (r > 0)
+			dispatch(broker, &message);
+		else if (r == -EPROTO)
 			violation(broker, "a message of another size, or with a descriptor");
-		} else {
+		else
 			stop(broker, BROKER_CLOSED);
-		}
 	}
 	interrupt_all(broker);
 }
 
-static void *broker_thread(void *argument)
+static void *receiver_thread(void *argument)
 {
 	struct broker *broker = argument;
-	sigset_t mask;
 
-	/* The daemon's signals are the main thread's. */
-	sigfillset(&mask);
-	sigdelset(&mask, BROKER_SIGNAL);
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	signals_block();
 	pthread_mutex_lock(&broker->lock);
 	serve(broker);
 	broker_unref_unlock(broker);
@@ -423,6 +511,7 @@ int broker_new(int control, const char *guest, struct broker **brokerp)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct broker *broker = calloc(1, sizeof(*broker));
 	int flags = fcntl(control, F_GETFL);
+	pthread_t receiver;
 	int r;
 
 	if (!broker) {
@@ -440,7 +529,7 @@ int broker_new(int control, const char *guest, struct broker **brokerp)
 	else if (broker->event < 0 || fcntl(control, F_SETFL, flags | O_NONBLOCK) < 0)
 		r = -errno;
 	else
-		r = start_thread(broker);
+		r = start_thread(broker, &receiver, receiver_thread, broker);
 	if (r < 0) {
 		broker_destroy(broker);
 		return r;

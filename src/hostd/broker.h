@@ -21,6 +21,9 @@
  * that it cancelled and has not been told of yet. */
 #define BROKER_OPENS_MAX (PROTO_IN_FLIGHT_MAX + 8)
 
+/* Threads that wait for the next open when there is none. */
+#define BROKER_OPENERS_KEPT 4
+
 /* Requests about mirrors that may wait for the main thread. */
 #define BROKER_REQUESTS_MAX (4 * PROTO_IN_FLIGHT_MAX)
 

@@ -60,6 +60,7 @@ struct control_message {
 	uint64_t tag; /* CONTROL_OPEN…: chosen by the session */
 	int32_t error; /* CONTROL_OPENED: 0 or positive errno */
 	uint32_t flags; /* CONTROL_OPEN: open(2) flags; DEVICE_ADD: PROTO_DEVICE_…; START */
+	uint32_t thread; /* CONTROL_OPEN: who opens, as the guest numbers its threads; 0: unknown */
 	/* CONTROL_START */
 	uint32_t transport; /* enum control_transport */
 	uint32_t domid;

@@ -320,6 +320,7 @@ static bool serve_open(struct session *session, struct workspace *workspace,
 		.id = request->device,
 		.tag = operation->tag,
 		.flags = request->flags,
+		.thread = request->thread,
 	};
 
 	operation->device = request->device;

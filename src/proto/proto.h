@@ -95,7 +95,9 @@ enum proto_kind {
 
 #define PROTO_OPEN_FIELDS(F)                                                             \
 	F(uint32_t, device, DEC, "the device to open")                                   \
-	F(uint32_t, flags, HEX, "open(2) flags: access mode and O_NONBLOCK")
+	F(uint32_t, flags, HEX, "open(2) flags: access mode and O_NONBLOCK")             \
+	F(uint32_t, thread, DEC, "the calling thread's number in the guest, 0: unknown")  \
+	F(uint32_t, pad, PAD, "zero")
 
 #define PROTO_OPEN_ANSWER_FIELDS(F)                                                      \
 	F(int64_t, result, RESULT, "0, or a negative errno")                             \
