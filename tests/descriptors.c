@@ -9,7 +9,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,6 +29,8 @@
 #include <linux/media.h>
 #include <linux/sync_file.h>
 #include <linux/videodev2.h>
+
+#include "suite.h"
 
 #define N_BUFFERS 3
 #define WIDTH 640
@@ -834,19 +835,13 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("descriptors");
 	TCase *tcase = tcase_create("descriptors");
-	SRunner *runner;
-	int n_run, n_failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
 	if (argc > 1 && strcmp(argv[1], "hold") == 0) {
+		setenv("CK_FORK", "no", 1);
 		tcase_add_test(tcase, hold);
-		srunner_set_fork_status(runner, CK_NOFORK);
-		srunner_run_all(runner, CK_NORMAL);
-		return srunner_ntests_failed(runner) ? EXIT_FAILURE : EXIT_SUCCESS;
+		return suite_run("descriptors", tcase);
 	}
 	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, exported_buffer_is_the_buffer);
@@ -865,10 +860,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, limits);
 	tcase_add_test(tcase, threads);
 	tcase_add_test(tcase, node_is_closed);
-	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
-	n_run = srunner_ntests_run(runner);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	printf("%d passed, %d failed, 0 skipped\n", n_run - n_failed, n_failed);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("descriptors", tcase);
 }

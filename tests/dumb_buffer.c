@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,6 +18,8 @@
 
 #include <drm.h>
 #include <drm_mode.h>
+
+#include "suite.h"
 
 static const char *card;
 
@@ -120,10 +121,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("dumb_buffer");
 	TCase *tcase = tcase_create("dumb_buffer");
-	SRunner *runner;
-	int n_run, n_failed;
 
 	if (argc < 2)
 		return 77;
@@ -133,12 +131,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, coherent);
 	tcase_add_test(tcase, outlives);
 	tcase_add_test(tcase, not_ours);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
-	n_run = srunner_ntests_run(runner);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	printf("%d passed, %d failed, 0 skipped\n", n_run - n_failed, n_failed);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("dumb_buffer", tcase);
 }

@@ -9,7 +9,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,6 +25,8 @@
 #include <unistd.h>
 
 #include <linux/videodev2.h>
+
+#include "suite.h"
 
 #define N_BUFFERS 4
 #define WIDTH 640
@@ -465,10 +466,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("mapping");
 	TCase *tcase = tcase_create("mapping");
-	SRunner *runner;
-	int n_run, n_failed;
 
 	if (argc < 2)
 		return 77;
@@ -489,12 +487,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, beside_ioctls);
 	tcase_add_test(tcase, limit);
 	tcase_add_test(tcase, made_up_token);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
-	n_run = srunner_ntests_run(runner);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	printf("%d passed, %d failed, 0 skipped\n", n_run - n_failed, n_failed);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("mapping", tcase);
 }

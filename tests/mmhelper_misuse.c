@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -23,6 +22,7 @@
 #include <linux/videodev2.h>
 
 #include "kmod-mmhelper/mmhelper.h"
+#include "suite.h"
 
 #define PAGE 4096u
 
@@ -345,10 +345,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("mmhelper_misuse");
 	TCase *tcase = tcase_create("misuse");
-	SRunner *runner;
-	int n_run, n_failed;
 
 	device = argc > 1 ? argv[1] : NULL;
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -362,12 +359,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, unbound);
 	tcase_add_test(tcase, export_what_is_no_device);
 	tcase_add_test(tcase, export_and_end);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
-	n_run = srunner_ntests_run(runner);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	printf("%d passed, %d failed, 0 skipped\n", n_run - n_failed, n_failed);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("mmhelper_misuse", tcase);
 }

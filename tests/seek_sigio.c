@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +17,8 @@
 #include <unistd.h>
 
 #include <linux/input.h>
+
+#include "suite.h"
 
 static const char *keyboard, *kmsg;
 
@@ -161,10 +162,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("seek_sigio");
 	TCase *tcase = tcase_create("seek_sigio");
-	SRunner *runner;
-	int n_run, n_failed;
 
 	if (argc < 3)
 		return 77;
@@ -177,12 +175,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, sigio);
 	tcase_add_test(tcase, signal_with_reason);
 	tcase_add_test(tcase, closed_while_asked);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
-	n_run = srunner_ntests_run(runner);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	printf("%d passed, %d failed, 0 skipped\n", n_run - n_failed, n_failed);
-	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("seek_sigio", tcase);
 }

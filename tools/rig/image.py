@@ -40,6 +40,10 @@ PACKAGES = """
     evtest strace gdb-minimal
     v4l-utils alsa-utils evemu-tools libdrm-tests joystick iputils-ping
     util-linux-extra sg3-utils i2c-tools
+    libegl1 libgles2 libgbm1 libgl1-mesa-dri
+    libinput-tools drm-info gpiod usbutils dvb-tools mtd-utils picocom
+    setserial kbd python3-evdev input-utils ddcutil linuxptp ir-keytable ppp
+    fbset sdparm
 """.split()
 
 # The order of loading; what they depend on goes before them.
