@@ -156,6 +156,9 @@ static int scan_file(struct scan *scan, const char *path)
 			report(scan, POLICY_ERROR, path, errno);
 		return 0;
 	}
+	/* A pattern like /dev/snd/? meets by-path/, which nobody meant. */
+	if (scan->device->is_glob && S_ISDIR(st.st_mode))
+		return 0;
 	if (!S_ISCHR(st.st_mode)) {
 		report(scan, POLICY_NOT_DEVICE, path, 0);
 		return 0;
