@@ -181,6 +181,7 @@ START_TEST(classes)
 		{ 13, 64, NULL, NULL, PROTO_CLASS_INPUT, 0 },
 		{ 241, 0, "hidraw", "hidraw0", PROTO_CLASS_HIDRAW, 0 },
 		{ 242, 0, "rtc", "rtc0", PROTO_CLASS_RTC, 0 },
+		{ 254, 0, "gpio", "gpiochip0", PROTO_CLASS_GPIO, 0 },
 		{ 4, 64, "tty", "ttyS0", PROTO_CLASS_TTY, 0 },
 		{ 136, 3, NULL, NULL, PROTO_CLASS_TTY, 0 },
 		{ 10, 200, "misc", "tun", PROTO_CLASS_TUN, 0 },

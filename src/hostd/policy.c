@@ -31,6 +31,7 @@ static const struct {
 	{ "media", PROTO_CLASS_MEDIA }, { "sound", PROTO_CLASS_SOUND },
 	{ "input", PROTO_CLASS_INPUT }, { "hidraw", PROTO_CLASS_HIDRAW },
 	{ "rtc", PROTO_CLASS_RTC },	{ "tty", PROTO_CLASS_TTY },
+	{ "gpio", PROTO_CLASS_GPIO },
 };
 
 /* Documentation/admin-guide/devices.txt of Linux; for what sysfs does not show,

@@ -299,6 +299,7 @@ extern const struct layout_table layout_fb;
 extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;
 extern const struct layout_table layout_i2c;
+extern const struct layout_table layout_gpio;
 extern const struct layout_table layout_descriptor;
 
 #endif

@@ -333,13 +333,14 @@ enum proto_cache { PROTO_CACHE_NORMAL, PROTO_CACHE_COMBINE, PROTO_CACHE_NONE, PR
 
 /* PROTO_DEVICE_ADD.class: for logs and for the class's own rows in tables. VIRTGPU is
  * a DRM device of the driver virtio_gpu, whose own commands have rows too. The last
- * three are no devices, but what ioctls of devices return descriptors of. */
+ * four are no devices, but what ioctls of devices return descriptors of. */
 #define PROTO_CLASSES(C)                                                             \
 	C(OTHER, "other") C(DRM, "drm") C(V4L2, "v4l2") C(MEDIA, "media")            \
 	C(SOUND, "sound") C(INPUT, "input") C(HIDRAW, "hidraw") C(RTC, "rtc")        \
 	C(TTY, "tty") C(TUN, "tun") C(NETMAP, "netmap")                   \
-	C(VIRTGPU, "virtio-gpu") C(DMABUF, "dma-buf") C(SYNC_FILE, "sync-file")      \
-	C(MEDIA_REQUEST, "media-request")
+	C(VIRTGPU, "virtio-gpu") C(GPIO, "gpio")                                     \
+	C(DMABUF, "dma-buf") C(SYNC_FILE, "sync-file")                               \
+	C(MEDIA_REQUEST, "media-request") C(GPIO_LINE, "gpio-line")
 #define PROTO_CLASS_ENUM(NAME, string) PROTO_CLASS_##NAME,
 enum proto_class { PROTO_CLASSES(PROTO_CLASS_ENUM) PROTO_CLASS_MAX_ };
 #undef PROTO_CLASS_ENUM
