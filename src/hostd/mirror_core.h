@@ -39,6 +39,7 @@ enum {
 	MIRROR_AT_SERVICE_STACK = MIRROR_AT_STACK + MIRROR_STACK_PAGES,
 	MIRROR_N_PAGES = MIRROR_AT_SERVICE_STACK + MIRROR_STACK_PAGES,
 };
+#define MIRROR_SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE) /* the shared page and the window */
 
 /* What the worker does. */
 enum mirror_job {

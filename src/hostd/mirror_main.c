@@ -32,7 +32,6 @@
 #define REGION_LOW UINT64_C(0x200000000000)
 #define REGION_RANGE UINT64_C(0x300000000000)
 #define PLACE_TRIES 16
-#define SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE)
 
 #ifndef USERFAULTFD_IOC_NEW /* linux/userfaultfd.h since Linux 6.1 */
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
@@ -243,7 +242,7 @@ static int memory_make(void)
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, SHARED_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+	if (ftruncate(fd, MIRROR_SHARED_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		int error = errno;
 
 		close(fd);
