@@ -70,6 +70,11 @@ static void tty_make(char *path, size_t size)
 	tcsetattr(slave, TCSANOW, &raw);
 }
 
+int rig_tty_master(void)
+{
+	return master;
+}
+
 void rig_tty_write(const char *text)
 {
 	ck_assert_int_eq(write(master, text, strlen(text)), strlen(text));

@@ -42,7 +42,8 @@ uint32_t rig_device(const char *name);
 bool rig_has(const char *name);
 /* The terminal "tty" as its driver domain has it open. */
 int rig_tty(void);
-/* Makes what the test writes arrive at the terminal "tty". */
+/* The other side of the terminal "tty", and the same with a text to arrive there. */
+int rig_tty_master(void);
 void rig_tty_write(const char *text);
 
 /* Opens a device; its handle, or a negative errno. */

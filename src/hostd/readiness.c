@@ -164,6 +164,18 @@ static void handle_event(struct session *session, const struct io_uring_cqe *cqe
 		handle_sample(session, handle);
 }
 
+/* A poll was taken back, or not: while an event is being delivered the kernel lets it
+ * go on (-EALREADY, io_uring_prep_poll_remove(3)). Then once more. */
+static void remove_event(struct session *session, uint64_t id, int result)
+{
+	struct handle *handle = handle_find_any(&session->handles, id);
+
+	if (!handle || result != -EALREADY)
+		return;
+	handle->disarming = false;
+	session->readiness.changed = true;
+}
+
 static void control_event(struct session *session)
 {
 	struct control_message message;
@@ -206,6 +218,7 @@ static void completion(struct session *session, const struct io_uring_cqe *cqe)
 		handle_event(session, cqe, id);
 		return;
 	case KIND_REMOVE:
+		remove_event(session, id, cqe->res);
 		return;
 	}
 }
