@@ -36,8 +36,8 @@ const char *rig_evil_name(void);
 const char *rig_evil_socket(void);
 
 /* The number of the device that is called `name`: zero, null or tty; and those whose
- * ioctls run on demand: term (the same terminal), ptmx, and uffd (/dev/userfaultfd) and
- * vt (/dev/tty0) where there is one. */
+ * ioctls run on demand: term (the same terminal), ptmx, and uffd (/dev/userfaultfd), vt
+ * (/dev/tty0) and tap (RIG_TUN) where there is one. */
 uint32_t rig_device(const char *name);
 bool rig_has(const char *name);
 /* The terminal "tty" as its driver domain has it open. */

@@ -219,6 +219,19 @@ const struct process_command *process_recall(const struct process *process, uint
 	return command ? command_find(process, command) : NULL;
 }
 
+/* True if the item tells of pages that are known, or follow them at once. */
+static bool item_extend(struct process_item *known, const struct process_item *item)
+{
+	uint64_t begin = item->behind + item->page / PROTO_PAGE, end = begin + item->n_pages;
+	uint64_t known_begin = known->behind + known->page / PROTO_PAGE, known_end = known_begin + known->n_pages;
+
+	if (known->offset != item->offset || begin < known_begin || begin > known_end)
+		return false;
+	if (end > known_end)
+		known->n_pages = end - known_begin;
+	return true;
+}
+
 void process_learn(struct process *process, uint32_t command, const struct process_item *item)
 {
 	struct process_command *known = command_find(process, command);
@@ -231,8 +244,7 @@ void process_learn(struct process *process, uint32_t command, const struct proce
 		known->n_items = 0;
 	}
 	for (uint32_t i = 0; i < known->n_items; i++)
-		if (known->items[i].page == item->page && known->items[i].offset == item->offset &&
-		    known->items[i].behind == item->behind)
+		if (item_extend(&known->items[i], item))
 			return;
 	/* Much of what is known is not true any more: start anew. */
 	if (known->n_items == PROCESS_ITEMS)

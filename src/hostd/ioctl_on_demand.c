@@ -161,6 +161,11 @@ static int prefetched(struct session *session, struct mirror *mirror, const stru
 		}
 		r = mirror_supply(session, mirror, &runs[i], bytes, false);
 		bytes += runs[i].length;
+		/* A driver that needs more most likely goes on behind it. */
+		if (runs[i].length) {
+			mirror->ahead_address = runs[i].address + runs[i].length;
+			mirror->ahead_pages = runs[i].length / PROTO_PAGE;
+		}
 	}
 	return r;
 }

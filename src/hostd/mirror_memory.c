@@ -19,7 +19,6 @@
 #include "hostd/session.h"
 #include "hostd/verify.h"
 
-#define AHEAD_MAX 16u /* pages of a sequence to ask for at once */
 #define FAULTS_AT_ONCE 16 /* then others get the lock */
 #define REFUSED_AGAIN_MAX 8 /* faults on a page that was refused */
 #define REGION_SHIFT 21 /* of memory under one page table */
@@ -308,7 +307,9 @@ static uint32_t pages_ahead(const struct session *session, struct mirror *mirror
 
 	/* In verify mode each page that is touched shall be seen. */
 	if (address == mirror->ahead_address && !mirror->verify)
-		n = mirror->ahead_pages * 2 < AHEAD_MAX ? mirror->ahead_pages * 2 : AHEAD_MAX;
+		n = mirror->ahead_pages * 2;
+	if (n > PROTO_MEM_PAGES_MAX)
+		n = PROTO_MEM_PAGES_MAX;
 	if (n > most)
 		n = most;
 	if (n > (MIRROR_TOP - address) / PROTO_PAGE)
