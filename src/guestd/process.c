@@ -16,6 +16,7 @@
 
 #define PROCESSES_MAX 256
 #define FRESH_NS 1000000u
+#define RIGHTS_FRESH_NS 10000000u
 
 int process_table_init(struct process_table *table)
 {
@@ -195,7 +196,7 @@ bool process_may_write(struct process_rights *rights, uint64_t address)
 	for (size_t i = 0; i < PROCESS_VMAS; i++) {
 		const struct process_vma *known = &rights->vmas[i];
 
-		if (address >= known->start && address < known->end && now_ns - known->seen_ns < FRESH_NS)
+		if (address >= known->start && address < known->end && now_ns - known->seen_ns < RIGHTS_FRESH_NS)
 			return true;
 	}
 	if (!maps_find(rights->tgid, address, &vma))

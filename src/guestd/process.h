@@ -88,8 +88,8 @@ void process_ended(struct guest *guest);
 
 /* True if the process may write the page at `address`. Looks at /proc/PID/maps if
  * need be, which waits for who changes the process's mappings (so not under the
- * lock): what may be written is believed for a millisecond, what may not is looked up
- * each time. (If that changes in between, the call's writing finds out.) */
+ * lock): what may be written is believed for 10 ms, what may not is looked up each
+ * time. (If that changes in between, the call's writing finds out.) */
 bool process_may_write(struct process_rights *rights, uint64_t address);
 
 /* What the command touched before, or NULL. */

@@ -52,16 +52,26 @@ bool mirror_answer_wait(struct mirror *mirror, uint32_t limit_ms)
 	uint64_t until_ns = limit_ms ? channel_now_ns() + limit_ms * UINT64_C(1000000) : UINT64_MAX;
 	uint32_t answer;
 
-	for (;;) {
+	for (uint32_t i = 0;; i++) {
 		answer = __atomic_load_n(&shared->answer, __ATOMIC_SEQ_CST);
 		if (answer == mirror->serial)
-			return true;
+			break;
+		if (i < MIRROR_YIELDS) {
+			sched_yield();
+			continue;
+		}
+		if (i == MIRROR_YIELDS) {
+			__atomic_store_n(&shared->session_sleeps, 1, __ATOMIC_SEQ_CST);
+			continue;
+		}
 		if (mirror_dead(mirror) || (limit_ms && channel_now_ns() > until_ns))
 			return false;
 		/* No timeout for a call, which would cost more than all the rest in a virtual
 		 * machine: mirror_watch.c wakes us until we have seen that it is dead. */
 		futex(&shared->answer, FUTEX_WAIT, answer, limit_ms ? &look : NULL);
 	}
+	__atomic_store_n(&shared->session_sleeps, 0, __ATOMIC_RELAXED);
+	return true;
 }
 
 bool mirror_run(struct mirror *mirror, uint32_t limit_ms)
@@ -70,7 +80,8 @@ bool mirror_run(struct mirror *mirror, uint32_t limit_ms)
 
 	shared->cpu = sched_getcpu();
 	__atomic_store_n(&shared->request, ++mirror->serial, __ATOMIC_SEQ_CST);
-	futex(&shared->request, FUTEX_WAKE, 1, NULL);
+	if (__atomic_load_n(&shared->worker_sleeps, __ATOMIC_SEQ_CST))
+		futex(&shared->request, FUTEX_WAKE, 1, NULL);
 	return mirror_answer_wait(mirror, limit_ms);
 }
 

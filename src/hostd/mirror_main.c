@@ -122,7 +122,7 @@ static int filter_native(scmp_filter_ctx ctx)
 	static const int allowed[] = {
 		SCMP_SYS(ioctl), SCMP_SYS(futex), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(close),
 		SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit_group), SCMP_SYS(dup3),
-		SCMP_SYS(close_range),
+		SCMP_SYS(close_range), SCMP_SYS(sched_yield),
 	};
 	int r = 0;
 
