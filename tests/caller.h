@@ -9,7 +9,7 @@
 
 #include "session_rig.h"
 
-#define CALLER_PAGES 40
+#define CALLER_PAGES 64
 #define CALLER_BASE UINT64_C(0x7f1234560000) /* where tests put things */
 
 struct caller_page {

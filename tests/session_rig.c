@@ -28,7 +28,7 @@ static int idle_descriptors; /* hostd's, with the good guest alone */
 static struct {
 	char name[16];
 	uint32_t device;
-} devices[8];
+} devices[12];
 static size_t n_devices;
 
 static void conf_write(const char *path, const char *tty)
@@ -45,7 +45,9 @@ static void conf_write(const char *path, const char *tty)
 	fprintf(file, "device \"zero\" { path = \"/dev/zero\" name = \"zero\" guests = { \"*\" } }\n");
 	fprintf(file, "device \"null\" { path = \"/dev/null\" name = \"null\" guests = { \"*\" } }\n");
 	if (access(RIG_TUN, R_OK | W_OK) == 0)
-		fprintf(file, "device \"tun\" { path = \"" RIG_TUN "\" name = \"tun\" guests = { \"*\" } }\n");
+		fprintf(file, "device \"tun\" { path = \"" RIG_TUN "\" name = \"tun\" guests = { \"*\" } }\n"
+			      "device \"tap\" { path = \"" RIG_TUN "\" name = \"tap\" ioctls = \"on-demand\""
+			      " guests = { \"*\" } }\n");
 	fprintf(file, "device \"tty\" { path = \"%s\" name = \"tty\" guests = { \"*\" } }\n", tty);
 	fprintf(file, "device \"term\" { path = \"%s\" name = \"term\" ioctls = \"on-demand\" guests = { \"*\" } }\n",
 		tty);
@@ -68,6 +70,11 @@ static void tty_make(char *path, size_t size)
 	tcgetattr(slave, &raw);
 	cfmakeraw(&raw);
 	tcsetattr(slave, TCSANOW, &raw);
+}
+
+int rig_tty_master(void)
+{
+	return master;
 }
 
 void rig_tty_write(const char *text)
@@ -93,7 +100,7 @@ static void devices_receive(struct raw *raw)
 	n_devices = 0;
 	do {
 		ck_assert_msg(raw_receive(raw), "the connection ended");
-		if (raw->message.header.opcode == PROTO_DEVICE_ADD && n_devices < 8) {
+		if (raw->message.header.opcode == PROTO_DEVICE_ADD && n_devices < sizeof(devices) / sizeof(devices[0])) {
 			const struct proto_device_add *add = raw->message.body;
 
 			snprintf(devices[n_devices].name, sizeof(devices[0].name), "%.*s",

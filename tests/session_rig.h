@@ -36,13 +36,14 @@ const char *rig_evil_name(void);
 const char *rig_evil_socket(void);
 
 /* The number of the device that is called `name`: zero, null or tty; and those whose
- * ioctls run on demand: term (the same terminal), ptmx, and uffd (/dev/userfaultfd) and
- * vt (/dev/tty0) where there is one. */
+ * ioctls run on demand: term (the same terminal), ptmx, and uffd (/dev/userfaultfd), vt
+ * (/dev/tty0) and tap (RIG_TUN) where there is one. */
 uint32_t rig_device(const char *name);
 bool rig_has(const char *name);
 /* The terminal "tty" as its driver domain has it open. */
 int rig_tty(void);
-/* Makes what the test writes arrive at the terminal "tty". */
+/* The other side of the terminal "tty", and the same with a text to arrive there. */
+int rig_tty_master(void);
 void rig_tty_write(const char *text);
 
 /* Opens a device; its handle, or a negative errno. */

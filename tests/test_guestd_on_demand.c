@@ -18,6 +18,8 @@
 #define NO_PAGE UINT64_C(0x10000)
 
 static uint8_t *pages; /* four of the program's; the third is read-only */
+static uint32_t command;
+static uint8_t *argument;
 static struct program program;
 static uint64_t call;
 
@@ -28,18 +30,20 @@ static uint64_t at(uint32_t page)
 
 static void program_asks(struct program *who)
 {
-	who->result = ioctl(who->fd, TIOCGWINSZ, pages + 100);
+	who->result = ioctl(who->fd, command, argument);
 	who->error = errno;
 }
 
-/* A call on demand under way: its tag is `call`. */
-static void begin(void)
+/* A call on demand under way: its tag is `call`, its first page that of `argument`. */
+static void begin_at(uint32_t with_command, uint8_t *with)
 {
 	const struct proto_ioctl *body;
 	const struct proto_range *ranges;
 	const uint8_t *bytes;
 	uint32_t n;
 
+	command = with_command;
+	argument = with;
 	host_device_flags = PROTO_DEVICE_IOCTL_ON_DEMAND;
 	host_ready();
 	host_device_flags = 0;
@@ -47,13 +51,18 @@ static void begin(void)
 	call = program_ask(&program, program_asks, PROTO_IOCTL);
 	body = host.message.body;
 	ck_assert_uint_eq(body->flags, PROTO_IOCTL_ON_DEMAND);
-	ck_assert_uint_eq(body->argument, at(0) + 100);
+	ck_assert_uint_eq(body->argument, (uintptr_t)with);
 	ck_assert_uint_ne(body->process, 0);
 	ranges = proto_ranges(&host.message, &n, &bytes);
 	ck_assert_uint_ge(n, 1);
-	ck_assert_uint_eq(ranges[0].address, at(0));
+	ck_assert_uint_eq(ranges[0].address, (uintptr_t)with & ~(uintptr_t)(PROTO_PAGE - 1));
 	ck_assert_uint_eq(ranges[0].direction, PROTO_RANGE_IN | PROTO_RANGE_OUT);
-	ck_assert_mem_eq(bytes, pages, PROTO_PAGE);
+	ck_assert_mem_eq(bytes + 100, with, PROTO_PAGE - 100);
+}
+
+static void begin(void)
+{
+	begin_at(TIOCGWINSZ, pages + 100);
 }
 
 static void want(uint64_t tag, uint64_t of, uint64_t address, uint32_t n)
@@ -125,6 +134,67 @@ START_TEST(memory_as_it_is)
 	want(6, call, 0xffff800000000000, 4);
 	ck_assert_int_eq(pages_of(6), -EFAULT);
 	finish(0);
+}
+END_TEST
+
+/* The driver's pages as the host asks for them, `n` from number 1 on. */
+static void want_in_order(const uint8_t *of, uint32_t n)
+{
+	uint32_t first = 1;
+
+	for (uint32_t step = 1; first < n; first += step, step *= 2) {
+		uint32_t left = n - first < step ? n - first : step;
+
+		want(first, call, (uintptr_t)of + first * PROTO_PAGE, left);
+		ck_assert_int_eq(pages_of(first), left);
+	}
+}
+
+/* What a command needed once comes with it the next time, also when the buffer has
+ * moved: behind the argument, or behind a pointer in it. */
+#define MANY 24u
+START_TEST(repeated_call_needs_one_trip)
+{
+	uint8_t *many = mmap(NULL, 4 * MANY * PROTO_PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	bool pointed = _i;
+
+	ck_assert_ptr_ne(many, MAP_FAILED);
+	for (uint32_t round = 0; round < 3; round++) {
+		uint8_t *here = many + (round ? MANY * PROTO_PAGE : 0), *there = here;
+		const struct proto_range *ranges;
+		uint64_t n_bytes = 0;
+		const uint8_t *bytes;
+		uint32_t n;
+
+		if (pointed) {
+			there = many + (3 - (round ? 1 : 0)) * MANY * PROTO_PAGE;
+			memcpy(here + 100, &there, sizeof(there));
+		}
+		if (round == 0) {
+			begin_at(_IO('P', _i), here + 100);
+			if (pointed) {
+				want(1000, call, (uintptr_t)there, 1);
+				ck_assert_int_eq(pages_of(1000), 1);
+			}
+			want_in_order(there, MANY);
+		} else {
+			argument = here + 100;
+			call = program_ask(&program, program_asks, PROTO_IOCTL);
+			ranges = proto_ranges(&host.message, &n, &bytes);
+			for (uint32_t i = 0; i < n; i++)
+				n_bytes += ranges[i].length;
+			ck_assert_uint_eq(n_bytes, (MANY + pointed) * PROTO_PAGE);
+			ck_assert_uint_eq(ranges[n - 1].address + ranges[n - 1].length,
+					  (uintptr_t)there + MANY * PROTO_PAGE);
+		}
+		answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+		program_join(&program);
+		ck_assert_int_eq(program.result, 0);
+	}
+	close(program.fd);
+	raw_fini(&host);
+	munmap(many, 4 * MANY * PROTO_PAGE);
 }
 END_TEST
 
@@ -329,6 +399,7 @@ TCase *case_on_demand(void)
 	tcase_add_unchecked_fixture(tcase, setup, teardown);
 	tcase_add_checked_fixture(tcase, rig_before, rig_after);
 	tcase_add_test(tcase, memory_as_it_is);
+	tcase_add_loop_test(tcase, repeated_call_needs_one_trip, 0, 2);
 	tcase_add_test(tcase, memory_for_no_call);
 	tcase_add_loop_test(tcase, pages_that_are_none, 0, sizeof(no_pages) / sizeof(no_pages[0]));
 	tcase_add_test(tcase, memory_is_written);

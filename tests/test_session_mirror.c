@@ -99,6 +99,25 @@ static int descriptors(pid_t pid)
 	return n;
 }
 
+/* The session of the hostile guest: the good one's is older. */
+static pid_t session_of_caller(void)
+{
+	pid_t sessions[8];
+
+	ck_assert_int_eq(children("paradice-sessio", sessions, 8), 2);
+	return sessions[1];
+}
+
+static void session_descriptors_become(int n)
+{
+	uint64_t until = raw_now_ms() + RAW_HANG_MS;
+	pid_t session = session_of_caller();
+
+	while (descriptors(session) != n && raw_now_ms() < until)
+		raw_rest_ms(10);
+	ck_assert_int_eq(descriptors(session), n);
+}
+
 /* A number of /proc/PID/status, in its unit. */
 static long status_of(pid_t pid, const char *name)
 {
@@ -301,10 +320,12 @@ END_TEST
 /* It ends before its mirror has even started. */
 START_TEST(process_ends_at_once)
 {
+	int n_descriptors;
 	uint64_t tag;
 
 	caller_init(&caller, &raw, "term");
 	caller_memory(&caller, CALLER_BASE);
+	n_descriptors = descriptors(session_of_caller());
 	for (int i = 0; i < 100; i++) {
 		caller.process = 10 + i;
 		tag = caller_send(&caller, TCGETS, CALLER_BASE + 0x10000, NULL, 0);
@@ -314,6 +335,28 @@ START_TEST(process_ends_at_once)
 		ck_assert_int_lt(result_of(tag), 0);
 	}
 	mirrors_become(0);
+	session_descriptors_become(n_descriptors);
+	ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
+	raw_fini(&raw);
+}
+END_TEST
+
+/* So many calls that most still wait for a mirror when the process ends. */
+START_TEST(process_ends_while_calls_wait)
+{
+	uint64_t tags[50];
+	int n_descriptors;
+
+	caller_init(&caller, &raw, "term");
+	caller_memory(&caller, CALLER_BASE);
+	n_descriptors = descriptors(session_of_caller());
+	for (int i = 0; i < 50; i++)
+		tags[i] = caller_send(&caller, TCGETS, CALLER_BASE + 0x10000, NULL, 0);
+	caller_process_end(&caller, caller.process);
+	for (int i = 0; i < 50; i++)
+		ck_assert_int_lt(result_of(tags[i]), 0);
+	mirrors_become(0);
+	session_descriptors_become(n_descriptors);
 	ck_assert_int_eq(caller_ioctl(&caller, TCGETS, CALLER_BASE), 0);
 	raw_fini(&raw);
 }
@@ -343,8 +386,11 @@ static int all_done(uint64_t n)
 
 START_TEST(hundred_processes_at_once)
 {
+	int n_descriptors;
+
 	caller_init(&caller, &raw, "term");
 	caller_memory(&caller, CALLER_BASE);
+	n_descriptors = descriptors(session_of_caller());
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 100; i++) {
 			/* Other processes each time: mirrors make room for others. */
@@ -359,6 +405,10 @@ START_TEST(hundred_processes_at_once)
 			ck_assert_int_eq(caller_ioctl_ahead(&caller, TCGETS, CALLER_BASE + 8 * i), 0);
 		}
 	}
+	for (int i = 0; i < 200; i++)
+		caller_process_end(&caller, 1 + i);
+	mirrors_become(0);
+	session_descriptors_become(n_descriptors);
 	raw_fini(&raw);
 }
 END_TEST
@@ -465,16 +515,10 @@ END_TEST
 
 START_TEST(session_is_killed)
 {
-	pid_t sessions[8];
-	int n;
-
 	caller_init(&caller, &raw, "term");
 	for (caller.process = 1; caller.process < 6; caller.process++)
 		begin_waiting();
-	n = children("paradice-sessio", sessions, 8);
-	ck_assert_int_eq(n, 2);
-	/* The good guest's is the older one. */
-	kill(sessions[1], SIGKILL);
+	kill(session_of_caller(), SIGKILL);
 	raw_expect_end(&raw);
 	mirrors_become(0);
 	raw_fini(&raw);
@@ -584,6 +628,7 @@ TCase *case_mirror(void)
 	tcase_add_test(tcase, page_tables_are_bounded);
 	tcase_add_test(tcase, process_ends_in_a_call);
 	tcase_add_test(tcase, process_ends_at_once);
+	tcase_add_test(tcase, process_ends_while_calls_wait);
 	tcase_add_test(tcase, hundred_processes_at_once);
 	tcase_add_test(tcase, many_calls_of_one_process);
 	tcase_add_test(tcase, mirror_is_killed_in_a_call);

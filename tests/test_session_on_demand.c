@@ -6,6 +6,9 @@
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +76,63 @@ START_TEST(prefetched_call_asks_for_nothing)
 		ck_assert_int_eq(caller_ioctl_ahead(&caller, TCGETS, CALLER_BASE), 0);
 		ck_assert_uint_eq(caller.n_asked, 0);
 	}
+	raw_fini(&raw);
+}
+END_TEST
+
+/* A network interface that outlives who made it, and may be used by anybody. */
+static bool tap_make(struct ifreq *interface, bool persist)
+{
+	int fd = open(RIG_TUN, O_RDWR | O_CLOEXEC);
+	bool made;
+
+	memset(interface, 0, sizeof(*interface));
+	snprintf(interface->ifr_name, sizeof(interface->ifr_name), "paradice%d", (int)getpid() % 100000);
+	interface->ifr_flags = IFF_TAP | IFF_NO_PI;
+	made = fd >= 0 && ioctl(fd, TUNSETIFF, interface) == 0 && ioctl(fd, TUNSETPERSIST, persist) == 0;
+	close(fd);
+	return made;
+}
+
+/* A driver that goes through memory in order: no more than one trip for each page, and
+ * fewer and fewer; none when the pages come with the call. (TUNSETTXFILTER copies as
+ * many addresses of 6 bytes as its first structure says.) */
+static const struct {
+	uint32_t n_pages, n_trips, n_ahead, n_trips_ahead;
+} sequences[] = {
+	{ 20, 5, 20, 0 }, /* 1, 2, 4, 8 pages and the rest */
+	{ 63, 6, 32, 1 }, /* … 16, 32: what one message carries */
+};
+
+START_TEST(pages_in_order)
+{
+	const uint32_t n_pages = sequences[_i].n_pages;
+	struct proto_range ahead = { CALLER_BASE, sequences[_i].n_ahead * PROTO_PAGE, ALL };
+	struct tun_filter filter = { .count = (n_pages * PROTO_PAGE - sizeof(filter)) / ETH_ALEN };
+	struct ifreq interface;
+	int64_t n_exact;
+
+	if (!tap_make(&interface, true)) {
+		printf("no network interfaces here: pages_in_order does nothing\n");
+		return;
+	}
+	caller_init(&caller, &raw, "tap");
+	memcpy(caller_memory(&caller, CALLER_BASE), &interface, sizeof(interface));
+	ck_assert_int_eq(caller_ioctl(&caller, TUNSETIFF, CALLER_BASE), 0);
+	for (uint32_t i = 0; i < n_pages; i++)
+		memset(caller_memory(&caller, CALLER_BASE + i * PROTO_PAGE), 0x01, PROTO_PAGE);
+	memcpy(caller_memory(&caller, CALLER_BASE), &filter, sizeof(filter));
+	n_exact = caller_ioctl(&caller, TUNSETTXFILTER, CALLER_BASE);
+	ck_assert_int_gt(n_exact, 0);
+	ck_assert_uint_eq(caller.n_asked, sequences[_i].n_trips);
+	for (int i = 0; i < 3; i++) {
+		uint64_t tag = caller_send(&caller, TUNSETTXFILTER, CALLER_BASE, &ahead, 1);
+
+		ck_assert_int_eq(caller_finish(&caller, tag), n_exact);
+		ck_assert_uint_eq(caller.n_asked, sequences[_i].n_trips_ahead);
+	}
+	ck_assert_int_eq(rig_release(&raw, caller.handle), 0);
+	ck_assert(tap_make(&interface, false));
 	raw_fini(&raw);
 }
 END_TEST
@@ -444,6 +504,7 @@ TCase *case_on_demand(void)
 	tcase_add_test(tcase, call_gets_its_pages);
 	tcase_add_loop_test(tcase, call_sees_what_is_there_now, 0, 3);
 	tcase_add_test(tcase, prefetched_call_asks_for_nothing);
+	tcase_add_loop_test(tcase, pages_in_order, 0, sizeof(sequences) / sizeof(sequences[0]));
 	tcase_add_test(tcase, read_only_memory);
 	tcase_add_loop_test(tcase, argument_that_is_no_memory, 0, N_NOWHERE);
 	tcase_add_test(tcase, structure_that_ends_in_nowhere);

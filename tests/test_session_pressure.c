@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -208,6 +209,42 @@ START_TEST(rings_for_nothing)
 }
 END_TEST
 
+/* ---- events ---- */
+
+/* Makes the terminal "tty" readable and not, over and over, until *stopp. Checks
+ * nothing: that is for the thread of the test. */
+static void *event_source(void *stopp)
+{
+	while (!__atomic_load_n((bool *)stopp, __ATOMIC_RELAXED)) {
+		(void)!write(rig_tty_master(), "x", 1);
+		tcflush(rig_tty(), TCIFLUSH);
+	}
+	return NULL;
+}
+
+/* The kernel does not take a poll back while it delivers an event of it. */
+START_TEST(released_while_events_come)
+{
+	static struct raw evil;
+	bool stop = false;
+	pthread_t thread;
+
+	rig_evil(&evil);
+	ck_assert_int_eq(pthread_create(&thread, NULL, event_source, &stop), 0);
+	for (int i = 0; i < 1000; i++) {
+		struct proto_poll poll = { .events = POLLIN };
+
+		poll.handle = rig_open(&evil, "tty", O_RDWR);
+		raw_send(&evil, PROTO_POLL, ++evil.tag, &poll, sizeof(poll), NULL, 0);
+		(void)raw_expect(&evil, PROTO_POLL_ANSWER);
+		ck_assert_int_eq(rig_release(&evil, poll.handle), 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	raw_fini(&evil);
+}
+END_TEST
+
 TCase *case_pressure(void)
 {
 	TCase *tcase = tcase_create("pressure");
@@ -220,5 +257,6 @@ TCase *case_pressure(void)
 	tcase_add_test(tcase, connects_twice);
 	tcase_add_test(tcase, rings_for_nothing);
 	tcase_add_test(tcase, rings_late);
+	tcase_add_test(tcase, released_while_events_come);
 	return tcase;
 }

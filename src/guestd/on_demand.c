@@ -11,7 +11,7 @@
 
 #define ARGUMENT_PAGES 4u /* at most, of the argument itself */
 #define SEARCH_SIZE 512u /* of the argument, for pointers to what was touched */
-#define BEHIND_MAX 16u /* pages that belong to one pointer */
+#define BEHIND_MAX PROTO_MEM_PAGES_MAX /* pages that belong to one pointer */
 #define WANTS_MAX 1024u /* the host has no more than a few for each call */
 #define RANGES_SIZE (PROTO_MEM_PAGES_MAX * sizeof(struct proto_range))
 
@@ -164,6 +164,22 @@ static const uint8_t *argument_at(const struct gathering *g, uint64_t argument, 
 	return NULL;
 }
 
+/* Where the pages of this item are now, or 0 if that cannot be told. */
+static uint64_t item_page(const struct process_item *item, const struct gathering *g, uint64_t argument,
+			  const uint8_t *bytes, bool compat)
+{
+	uint64_t pointed = argument;
+	const uint8_t *at;
+
+	if (item->offset == PROCESS_ABSOLUTE)
+		return item->page;
+	if (item->offset != PROCESS_ARGUMENT) {
+		at = argument_at(g, argument, item->offset, bytes);
+		pointed = at ? pointer_at(at, compat) : 0;
+	}
+	return pointed < PROTO_PAGE ? 0 : page_of(pointed) + item->behind * (uint64_t)PROTO_PAGE;
+}
+
 /* What the command touched before. True if that adds pages. */
 static bool recall(struct gathering *g, const struct call *call, const uint8_t *bytes)
 {
@@ -173,15 +189,10 @@ static bool recall(struct gathering *g, const struct call *call, const uint8_t *
 
 	for (uint32_t i = 0; known && i < known->n_items; i++) {
 		const struct process_item *item = &known->items[i];
-		const uint8_t *at;
+		uint64_t page = item_page(item, g, call->body.ioctl.argument, bytes, compat);
 
-		if (item->offset == PROCESS_ABSOLUTE) {
-			page_add(g, item->page);
-			continue;
-		}
-		at = argument_at(g, call->body.ioctl.argument, item->offset, bytes);
-		if (at && pointer_at(at, compat) >= PROTO_PAGE)
-			page_add(g, pointer_at(at, compat) + item->behind * (uint64_t)PROTO_PAGE);
+		for (uint32_t n = 0; page && n < item->n_pages; n++)
+			page_add(g, page + n * (uint64_t)PROTO_PAGE);
 	}
 	return g->n > n_read;
 }
@@ -255,22 +266,33 @@ static void argument_read(struct argument *argument, pid_t pid, const struct pro
 	argument->n = memory_read(pid, body->argument, argument->bytes, size);
 }
 
-/* Remembers what the driver touched: by the pointer in the argument that leads to
- * it, if there is one, so that it is found again in another place. */
-static void learn(struct process *process, const struct proto_ioctl *body, const struct argument *argument,
-		  uint64_t page)
+/* Says the item's page by `pointer`, which stands at `offset` of the argument. False
+ * if it does not lead there. */
+static bool item_by_pointer(struct process_item *item, uint64_t pointer, uint16_t offset)
 {
-	struct process_item item = { .page = page, .offset = PROCESS_ABSOLUTE };
+	uint64_t pointed = page_of(pointer);
+
+	if (pointed < PROTO_PAGE || item->page < pointed || (item->page - pointed) / PROTO_PAGE > BEHIND_MAX)
+		return false;
+	*item = (struct process_item){ .offset = offset,
+				       .behind = (item->page - pointed) / PROTO_PAGE,
+				       .n_pages = item->n_pages };
+	return true;
+}
+
+/* Remembers what the driver touched: by the pointer in the argument that leads to
+ * it, or by the argument, if there is one, so that it is found again in another place. */
+static void learn(struct process *process, const struct proto_ioctl *body, const struct argument *argument,
+		  uint64_t page, uint32_t n_pages)
+{
+	struct process_item item = { .page = page, .offset = PROCESS_ABSOLUTE, .n_pages = n_pages };
 	ssize_t width = body->flags & PROTO_IOCTL_COMPAT ? 4 : 8;
+	bool said = false;
 
-	for (ssize_t at = 0; at + width <= argument->n; at += width) {
-		uint64_t pointed = page_of(pointer_at(argument->bytes + at, width == 4));
-
-		if (pointed < PROTO_PAGE || page < pointed || (page - pointed) / PROTO_PAGE > BEHIND_MAX)
-			continue;
-		item = (struct process_item){ .offset = at, .behind = (page - pointed) / PROTO_PAGE };
-		break;
-	}
+	for (ssize_t at = 0; !said && at + width <= argument->n; at += width)
+		said = item_by_pointer(&item, pointer_at(argument->bytes + at, width == 4), at);
+	if (!said)
+		item_by_pointer(&item, body->argument, PROCESS_ARGUMENT);
 	process_learn(process, body->command, &item);
 }
 
@@ -321,7 +343,7 @@ static void want_gather(struct guest *guest, const struct on_demand_want *want, 
 		g->n = 0;
 	ranges_make(g);
 	if (g->n)
-		learn(g->process, &body, &argument, g->addresses[0]);
+		learn(g->process, &body, &argument, g->addresses[0], g->n);
 }
 
 /* True if the request is done with. */

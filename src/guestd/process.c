@@ -16,6 +16,7 @@
 
 #define PROCESSES_MAX 256
 #define FRESH_NS 1000000u
+#define RIGHTS_FRESH_NS 10000000u
 
 int process_table_init(struct process_table *table)
 {
@@ -195,7 +196,7 @@ bool process_may_write(struct process_rights *rights, uint64_t address)
 	for (size_t i = 0; i < PROCESS_VMAS; i++) {
 		const struct process_vma *known = &rights->vmas[i];
 
-		if (address >= known->start && address < known->end && now_ns - known->seen_ns < FRESH_NS)
+		if (address >= known->start && address < known->end && now_ns - known->seen_ns < RIGHTS_FRESH_NS)
 			return true;
 	}
 	if (!maps_find(rights->tgid, address, &vma))
@@ -219,6 +220,19 @@ const struct process_command *process_recall(const struct process *process, uint
 	return command ? command_find(process, command) : NULL;
 }
 
+/* True if the item tells of pages that are known, or follow them at once. */
+static bool item_extend(struct process_item *known, const struct process_item *item)
+{
+	uint64_t begin = item->behind + item->page / PROTO_PAGE, end = begin + item->n_pages;
+	uint64_t known_begin = known->behind + known->page / PROTO_PAGE, known_end = known_begin + known->n_pages;
+
+	if (known->offset != item->offset || begin < known_begin || begin > known_end)
+		return false;
+	if (end > known_end)
+		known->n_pages = end - known_begin;
+	return true;
+}
+
 void process_learn(struct process *process, uint32_t command, const struct process_item *item)
 {
 	struct process_command *known = command_find(process, command);
@@ -231,8 +245,7 @@ void process_learn(struct process *process, uint32_t command, const struct proce
 		known->n_items = 0;
 	}
 	for (uint32_t i = 0; i < known->n_items; i++)
-		if (known->items[i].page == item->page && known->items[i].offset == item->offset &&
-		    known->items[i].behind == item->behind)
+		if (item_extend(&known->items[i], item))
 			return;
 	/* Much of what is known is not true any more: start anew. */
 	if (known->n_items == PROCESS_ITEMS)

@@ -20,6 +20,7 @@ struct guest;
 #define PROCESS_COMMANDS 16
 #define PROCESS_ITEMS 24 /* learnt of one command */
 #define PROCESS_ABSOLUTE UINT16_MAX
+#define PROCESS_ARGUMENT (UINT16_MAX - 1)
 
 /* Memory that the process may write, [start, end), as it was at a moment. */
 struct process_vma {
@@ -34,12 +35,13 @@ struct process_rights {
 	uint32_t next_vma;
 };
 
-/* A page that a command's driver touched: `page` itself, or as many pages behind
- * the one to which the pointer at `offset` of the argument points. */
+/* Pages that a command's driver touched: `n_pages` from `page` on, or as many from so
+ * many pages behind the one to which the pointer at `offset` of the argument points. */
 struct process_item {
 	uint64_t page;
-	uint16_t offset; /* PROCESS_ABSOLUTE: `page` counts */
+	uint16_t offset; /* PROCESS_ABSOLUTE: `page` counts; PROCESS_ARGUMENT: the argument points */
 	uint16_t behind;
+	uint32_t n_pages;
 };
 
 struct process_command {
@@ -86,13 +88,13 @@ void process_ended(struct guest *guest);
 
 /* True if the process may write the page at `address`. Looks at /proc/PID/maps if
  * need be, which waits for who changes the process's mappings (so not under the
- * lock): what may be written is believed for a millisecond, what may not is looked up
- * each time. (If that changes in between, the call's writing finds out.) */
+ * lock): what may be written is believed for 10 ms, what may not is looked up each
+ * time. (If that changes in between, the call's writing finds out.) */
 bool process_may_write(struct process_rights *rights, uint64_t address);
 
 /* What the command touched before, or NULL. */
 const struct process_command *process_recall(const struct process *process, uint32_t command);
-/* The command's driver touched this. */
+/* The command's driver touched this. What continues a known item becomes part of it. */
 void process_learn(struct process *process, uint32_t command, const struct process_item *item);
 
 #endif

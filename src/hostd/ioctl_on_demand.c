@@ -14,6 +14,7 @@
 #include "hostd/session.h"
 #include "hostd/verify.h"
 
+#define STRIDE 64u /* bytes compared at once */
 #define COLLECT_MS 5000 /* how long a mirror may take to copy a few pages */
 
 /* Runs of changed bytes that wait to be sent. They point into the window. */
@@ -59,23 +60,14 @@ static void changes_add(struct changes *changes, uint64_t address, const uint8_t
 	changes->bytes += length;
 }
 
-static bool same_word(const uint8_t *a, const uint8_t *b)
-{
-	uint64_t x, y;
-
-	memcpy(&x, a, sizeof(x));
-	memcpy(&y, b, sizeof(y));
-	return x == y;
-}
-
 static void page_compare(struct changes *changes, const struct mirror_page *page, const uint8_t *now)
 {
 	const uint8_t *then = page->snapshot;
 	uint32_t at = 0, begin;
 
 	while (at < PROTO_PAGE) {
-		if (at % 8 == 0 && same_word(then + at, now + at)) {
-			at += 8;
+		if (at % STRIDE == 0 && memcmp(then + at, now + at, STRIDE) == 0) {
+			at += STRIDE;
 			continue;
 		}
 		if (then[at] == now[at]) {
@@ -161,6 +153,11 @@ static int prefetched(struct session *session, struct mirror *mirror, const stru
 		}
 		r = mirror_supply(session, mirror, &runs[i], bytes, false);
 		bytes += runs[i].length;
+		/* A driver that needs more most likely goes on behind it. */
+		if (runs[i].length) {
+			mirror->ahead_address = runs[i].address + runs[i].length;
+			mirror->ahead_pages = runs[i].length / PROTO_PAGE;
+		}
 	}
 	return r;
 }

@@ -6,13 +6,13 @@
  * Each mirror serves the calls of one guest process, one at a time, so that a
  * program that had its mirror taken over reaches no other program's memory.
  * mirror_take() finds or starts one; the supervisor makes the process. While a call
- * runs, the pages that the driver touches come by userfaultfd to the readiness
- * thread, which asks the guest for them (mirror_memory.c). When the call ends its
- * pages are gone from the mirror.
+ * runs, the pages that the driver touches come by userfaultfd to the watching thread
+ * (mirror_watch.c), which asks the guest for them (mirror_memory.c). When the call
+ * ends its pages are gone from the mirror.
  *
  * Covered by the session's lock, but for what is marked otherwise. A mirror is
- * freed by the readiness thread, when it is dead, nobody uses it and its polls are
- * taken back.
+ * freed by the watching thread, when it is dead, nobody uses it and its process has
+ * ended.
  */
 #ifndef PARADICE_HOSTD_MIRROR_H
 #define PARADICE_HOSTD_MIRROR_H
@@ -25,7 +25,7 @@
 #include "proto/proto.h"
 
 #define MIRROR_HELLO_FDS 2 /* userfaultfd, shared memory; with the region's base */
-#define MIRRORS_MAX PROTO_IN_FLIGHT_MAX /* of one session */
+#define MIRRORS_MAX PROTO_IN_FLIGHT_MAX /* of one session, that are alive */
 #define MIRROR_WANTED_MAX 8u /* faults of one mirror that wait for the guest */
 #define MIRROR_REGIONS_MAX 256u /* of 2 MiB, each with a page table: then start anew */
 
@@ -69,6 +69,7 @@ struct mirror {
 	struct mirror *next;
 	uint64_t id; /* in the session's talk with the supervisor */
 	uint64_t process; /* the guest's number of the process that it serves */
+	uint64_t taken; /* when it was last taken: a count */
 	enum mirror_state state; /* read without the lock by whoever waits for it */
 	uint32_t n_users; /* threads that work with it */
 	int error; /* of the start, positive errno */
@@ -77,10 +78,6 @@ struct mirror {
 	struct mirror_shared *shared;
 	uint8_t *untrusted_window;
 	uint32_t serial; /* of the last job */
-	uint32_t n_armed; /* polls that the kernel holds */
-	bool watched; /* its descriptors are, or were, polled */
-	bool removing; /* and are being taken back */
-	bool faulting; /* it has more faults than were looked at */
 	bool gone; /* the process has ended, and all that it had open is closed */
 	pthread_mutex_t service_lock; /* one request at a time; not under it: the session's */
 	uint64_t files[MIRROR_FILES_MAX]; /* handles; number n is MIRROR_FILE_FIRST + n there */
@@ -106,10 +103,15 @@ struct mirror {
 	struct verify_call *verify; /* verify mode: it is watched for this, or NULL */
 };
 
+struct mirror_waiter;
+
 struct mirror_table {
 	struct mirror *mirrors;
+	struct mirror_waiter *waiters; /* calls that wait for one, in order */
 	uint32_t n_mirrors;
+	uint32_t n_alive; /* of them, those that are not dead */
 	uint32_t n_starting;
+	uint64_t n_taken; /* how often one was taken */
 	uint64_t last_id;
 	uint64_t last_tag; /* of MEM_READ */
 	uint64_t n_pages; /* snapshots of all calls under way */
@@ -118,29 +120,42 @@ struct mirror_table {
 	bool expected; /* some fault waits for the guest */
 	bool refusals; /* some page is to be refused, which a serving thread does */
 	pthread_cond_t changed; /* a mirror started or died */
-	pthread_cond_t room; /* for one who waits for a mirror: one became idle, or may be started */
+	bool watched; /* the watching thread has started */
+	int watch_fd; /* its epoll */
+	int wake_fd; /* wakes it */
 };
 
-void mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms);
+/* Before the sandbox. 0 or negative errno. */
+int mirror_table_init(struct mirror_table *table, uint64_t max_pages, uint32_t wait_ms);
 
-/* ---- mirror.c: life ---- */
+/* ---- mirror_start.c: which mirror serves a call ---- */
 
 /* A mirror of `process` that is the caller's until mirror_give(); starts one if
  * need be. Gives the lock up. 0, or the negative errno for the program (logged). */
 int mirror_take(struct session *session, uint64_t process, struct mirror **mirrorp);
 void mirror_give(struct session *session, struct mirror *mirror);
 
+/* A mirror became idle, or one more may be started: serves the calls that wait. */
+void mirror_offer(struct session *session);
+
 /* The supervisor's answer: the socket of a new process, or -1 and an errno. */
 void mirror_launched(struct session *session, const struct control_message *message, int fd);
-/* It tells that the process of mirror `id` has ended. */
-void mirror_gone(struct session *session, uint64_t id);
+/* A process of the guest has ended: so do its mirrors and the wait for one. */
+void mirror_end_process(struct session *session, uint64_t process);
+
+/* ---- mirror.c: life ---- */
+
+/* The mirror with this number, or NULL. */
+struct mirror *mirror_find(struct session *session, uint64_t id);
 
 /* Ends a mirror: it crashed, broke the rules, or is not needed any more. */
 void mirror_end(struct session *session, struct mirror *mirror);
+/* The supervisor tells that the process of mirror `id` has ended. */
+void mirror_gone(struct session *session, uint64_t id);
 /* Takes one back from mirror->n_users. */
 void mirror_unuse(struct session *session, struct mirror *mirror);
-/* A process of the guest has ended: so do its mirrors. */
-void mirror_end_process(struct session *session, uint64_t process);
+/* Frees what is left of one that is in no list any more. */
+void mirror_free(struct mirror *mirror);
 
 /* The device's number in the mirror. Gives the lock up when it must be sent there.
  * 0 and *fdp, or negative errno. */
@@ -160,12 +175,20 @@ void mirror_interrupt_end(struct session *session, struct mirror *mirror);
 /* Has the worker do what shared->job says and waits for it, at most `limit_ms`
  * unless that is 0. Without the lock. False when the mirror died or took longer. */
 bool mirror_run(struct mirror *mirror, uint32_t limit_ms);
+/* The same for the job mirror->serial, which was given before. */
+bool mirror_answer_wait(struct mirror *mirror, uint32_t limit_ms);
 
-/* Readiness thread: polls of new mirrors, and the end of dead ones. */
-void mirror_poll(struct session *session);
-/* A poll of mirror `id` completed with `result`: `fault`, or the end of its socket.
- * `more`: it goes on. */
-void mirror_event(struct session *session, uint64_t id, bool fault, bool more, int result);
+/* ---- mirror_watch.c: the watching thread ---- */
+
+/* Part of mirror_table_init(). */
+int mirror_watch_init(struct mirror_table *table);
+/* Starts the thread unless it runs. 0 or negative errno. */
+int mirror_watch_start(struct session *session);
+/* Lets it look after dead mirrors and pages that do not come. */
+void mirror_watch_wake(struct session *session);
+/* It watches this mirror from now on: 0 or negative errno; or not any more. */
+int mirror_watch_add(struct session *session, struct mirror *mirror);
+void mirror_watch_end(struct session *session, const struct mirror *mirror);
 
 /* ---- mirror_memory.c: the memory of a call ---- */
 
@@ -184,14 +207,14 @@ void mirror_keep_end(struct mirror *mirror);
 /* Refuses one page of those that are due. Gives the lock up. */
 void mirror_refuse(struct session *session);
 
-/* The userfaultfd is readable. */
+/* The userfaultfd is readable; it stays so if not all is read. */
 void mirror_faults(struct session *session, struct mirror *mirror);
 
 /* A MEM_READ_ANSWER of the guest, or the end of the session for a violation. */
 void mirror_answered(struct session *session, const struct proto_message *message);
 
-/* Refuses pages for which the guest was asked too long ago. */
-void mirror_expire(struct session *session);
+/* Refuses pages for which the guest was asked too long ago. True if more are awaited. */
+bool mirror_expire(struct session *session);
 
 /* Sends requests that found no room. False if there is still none. */
 bool mirror_push(struct session *session);

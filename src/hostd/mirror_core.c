@@ -164,7 +164,8 @@ static CORE void job_run(const struct mirror_private *private, struct mirror_sha
 static CORE void answer(struct mirror_shared *shared, uint32_t value)
 {
 	__atomic_store_n(&shared->answer, value, __ATOMIC_SEQ_CST);
-	call3(__NR_futex, (long)&shared->answer, FUTEX_WAKE, FUTEX_WAKE_ALL);
+	if (__atomic_load_n(&shared->session_sleeps, __ATOMIC_SEQ_CST))
+		call3(__NR_futex, (long)&shared->answer, FUTEX_WAKE, FUTEX_WAKE_ALL);
 }
 
 /* Best effort: where there is no such processor the call fails. */
@@ -177,24 +178,37 @@ static CORE void stay_on(uint32_t cpu)
 	call3(__NR_sched_setaffinity, 0, sizeof(set), (long)set);
 }
 
+/* Until there is another request than the one that is done; returns it. */
+static CORE uint32_t request_await(struct mirror_shared *shared, uint32_t done)
+{
+	for (uint32_t i = 0;; i++) {
+		uint32_t request = __atomic_load_n(&shared->request, __ATOMIC_SEQ_CST);
+
+		if (request != done) {
+			__atomic_store_n(&shared->worker_sleeps, 0, __ATOMIC_RELAXED);
+			return request;
+		}
+		if (i < MIRROR_YIELDS)
+			call3(__NR_sched_yield, 0, 0, 0);
+		else if (i == MIRROR_YIELDS)
+			__atomic_store_n(&shared->worker_sleeps, 1, __ATOMIC_SEQ_CST);
+		else
+			call6(__NR_futex, (long)&shared->request, FUTEX_WAIT, done, 0, 0, 0);
+	}
+}
+
 static CORE __attribute__((noreturn)) void worker(const struct mirror_private *private,
 						  struct mirror_shared *shared)
 {
 	uint32_t done = 1, cpu = UINT32_MAX;
 
 	for (;;) {
-		uint32_t request = __atomic_load_n(&shared->request, __ATOMIC_SEQ_CST);
-
-		if (request == done) {
-			call6(__NR_futex, (long)&shared->request, FUTEX_WAIT, done, 0, 0, 0);
-			continue;
-		}
+		done = request_await(shared, done);
 		if (shared->cpu != cpu) {
 			cpu = shared->cpu;
 			stay_on(cpu);
 		}
 		job_run(private, shared);
-		done = request;
 		answer(shared, done);
 	}
 }

@@ -39,6 +39,7 @@ enum {
 	MIRROR_AT_SERVICE_STACK = MIRROR_AT_STACK + MIRROR_STACK_PAGES,
 	MIRROR_N_PAGES = MIRROR_AT_SERVICE_STACK + MIRROR_STACK_PAGES,
 };
+#define MIRROR_SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE) /* the shared page and the window */
 
 /* What the worker does. */
 enum mirror_job {
@@ -52,11 +53,17 @@ enum mirror_job {
 #define MIRROR_FILL 4u /* it stayed: copy it from the window before the call */
 #define MIRROR_KEPT_MAX 8u /* pages that stay */
 
+#define MIRROR_YIELDS 32
+
 /* The first shared page. The session writes, then counts `request` up; the worker
- * answers by setting `answer` to it. */
+ * answers by setting `answer` to it. Whoever waits yields the processor, on which the
+ * other one runs, for MIRROR_YIELDS times: that takes half as long as sleeping and
+ * being woken. Then it says that it sleeps, looks once more, and does. */
 struct mirror_shared {
 	uint32_t request; /* futex */
 	uint32_t answer; /* futex; 1 when the worker is ready, 0 before */
+	uint32_t worker_sleeps; /* and must be woken */
+	uint32_t session_sleeps;
 	uint32_t job; /* enum mirror_job */
 	int32_t fd; /* the device, as MIRROR_ATTACH named it */
 	uint32_t command;

@@ -32,7 +32,6 @@
 #define REGION_LOW UINT64_C(0x200000000000)
 #define REGION_RANGE UINT64_C(0x300000000000)
 #define PLACE_TRIES 16
-#define SHARED_SIZE ((1 + MIRROR_WINDOW_PAGES) * MIRROR_PAGE)
 
 #ifndef USERFAULTFD_IOC_NEW /* linux/userfaultfd.h since Linux 6.1 */
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
@@ -123,7 +122,7 @@ static int filter_native(scmp_filter_ctx ctx)
 	static const int allowed[] = {
 		SCMP_SYS(ioctl), SCMP_SYS(futex), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(close),
 		SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit_group), SCMP_SYS(dup3),
-		SCMP_SYS(close_range),
+		SCMP_SYS(close_range), SCMP_SYS(sched_yield),
 	};
 	int r = 0;
 
@@ -243,7 +242,7 @@ static int memory_make(void)
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, SHARED_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+	if (ftruncate(fd, MIRROR_SHARED_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		int error = errno;
 
 		close(fd);

@@ -19,7 +19,6 @@
 #include "hostd/session.h"
 #include "hostd/verify.h"
 
-#define AHEAD_MAX 16u /* pages of a sequence to ask for at once */
 #define FAULTS_AT_ONCE 16 /* then others get the lock */
 #define REFUSED_AGAIN_MAX 8 /* faults on a page that was refused */
 #define REGION_SHIFT 21 /* of memory under one page table */
@@ -220,7 +219,7 @@ static int refused_note(struct mirror *mirror, uint64_t address, uint32_t protec
 }
 
 /* The driver gets no access (or no write access) to this page. The mirror is told by
- * a serving thread: it may take its time, and the readiness thread has none. */
+ * a serving thread: it may take its time, and the watching thread has none. */
 static void page_refuse(struct session *session, struct mirror *mirror, uint64_t address, uint32_t protection)
 {
 	struct uffdio_range range = { address, PROTO_PAGE };
@@ -308,7 +307,9 @@ static uint32_t pages_ahead(const struct session *session, struct mirror *mirror
 
 	/* In verify mode each page that is touched shall be seen. */
 	if (address == mirror->ahead_address && !mirror->verify)
-		n = mirror->ahead_pages * 2 < AHEAD_MAX ? mirror->ahead_pages * 2 : AHEAD_MAX;
+		n = mirror->ahead_pages * 2;
+	if (n > PROTO_MEM_PAGES_MAX)
+		n = PROTO_MEM_PAGES_MAX;
 	if (n > most)
 		n = most;
 	if (n > (MIRROR_TOP - address) / PROTO_PAGE)
@@ -327,13 +328,13 @@ static void quota_used_up(struct session *session, struct mirror *mirror)
 			    session->guest, (unsigned long long)session->mirrors.max_pages);
 }
 
-/* Some fault waits for the guest: the readiness thread looks after it. */
+/* Some fault waits for the guest: the watching thread looks after it. */
 static void expect(struct session *session)
 {
 	if (session->mirrors.expected)
 		return;
 	session->mirrors.expected = true;
-	readiness_wake(session);
+	mirror_watch_wake(session);
 }
 
 /* The driver needs a page that is not there. */
@@ -372,14 +373,11 @@ void mirror_faults(struct session *session, struct mirror *mirror)
 {
 	struct uffd_msg message;
 
-	mirror->faulting = true;
 	for (int i = 0; i < FAULTS_AT_ONCE && mirror->state != MIRROR_DEAD; i++) {
 		uint64_t address;
 
-		if (read(mirror->watcher, &message, sizeof(message)) != sizeof(message)) {
-			mirror->faulting = false;
-			break;
-		}
+		if (read(mirror->watcher, &message, sizeof(message)) != sizeof(message))
+			return;
 		address = page_of(message.arg.pagefault.address);
 		if (message.event != UFFD_EVENT_PAGEFAULT)
 			continue;
@@ -391,10 +389,6 @@ void mirror_faults(struct session *session, struct mirror *mirror)
 		else
 			page_want(session, mirror, address);
 	}
-	if (mirror->state == MIRROR_DEAD)
-		mirror->faulting = false;
-	if (mirror->faulting)
-		readiness_wake(session);
 }
 
 bool mirror_push(struct session *session)
@@ -406,14 +400,14 @@ bool mirror_push(struct session *session)
 	return true;
 }
 
-void mirror_expire(struct session *session)
+bool mirror_expire(struct session *session)
 {
 	struct mirror_table *table = &session->mirrors;
 	uint64_t now_ns, patience_ns = table->wait_ms * UINT64_C(1000000);
 	bool expected = false;
 
 	if (!table->expected)
-		return;
+		return false;
 	now_ns = channel_now_ns();
 	/* What has come and is not looked at yet may be the answer. */
 	if (channel_readable(session->channel))
@@ -440,6 +434,7 @@ void mirror_expire(struct session *session)
 		}
 	}
 	table->expected = expected;
+	return expected;
 }
 
 /* ---- the guest's answer ---- */

@@ -20,8 +20,7 @@
  * 2^48, with the kind above. */
 #define KIND_SHIFT 56
 enum kind {
-	KIND_WAKE = 1, KIND_CONTROL, KIND_LIFE, KIND_HANDLE, KIND_REMOVE, KIND_FAULT, KIND_MIRROR_LIFE,
-	KIND_ASYNC,
+	KIND_WAKE = 1, KIND_CONTROL, KIND_LIFE, KIND_HANDLE, KIND_REMOVE, KIND_ASYNC,
 };
 
 static uint64_t user_data(enum kind kind, uint64_t id)
@@ -87,29 +86,6 @@ static void watch(struct readiness *readiness, int fd, uint32_t events, uint64_t
 	io_uring_sqe_set_data64(sqe, data);
 }
 
-void readiness_watch_faults(struct session *session, uint64_t id, int watcher)
-{
-	watch(&session->readiness, watcher, POLLIN, user_data(KIND_FAULT, id));
-}
-
-void readiness_watch_mirror(struct session *session, uint64_t id, int watcher, int socket)
-{
-	readiness_watch_faults(session, id, watcher);
-	watch(&session->readiness, socket, POLLRDHUP, user_data(KIND_MIRROR_LIFE, id));
-}
-
-void readiness_unwatch_mirror(struct session *session, uint64_t id)
-{
-	const enum kind kinds[] = { KIND_FAULT, KIND_MIRROR_LIFE };
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct io_uring_sqe *sqe = sqe_get(&session->readiness);
-
-		io_uring_prep_poll_remove(sqe, user_data(kinds[i], id));
-		io_uring_sqe_set_data64(sqe, user_data(KIND_REMOVE, id));
-	}
-}
-
 /* Brings the kernel's polls in line with what handles want. A poll whose events
  * grow is taken back first and armed anew when that has completed. */
 static void rearm(struct session *session)
@@ -120,7 +96,6 @@ static void rearm(struct session *session)
 	if (!readiness->changed)
 		return;
 	readiness->changed = false;
-	mirror_poll(session);
 	for (uint32_t i = 0, seen = 0; i < table->n_max && seen < table->n_used; i++) {
 		struct handle *handle = &table->handles[i];
 		uint32_t events;
@@ -189,6 +164,18 @@ static void handle_event(struct session *session, const struct io_uring_cqe *cqe
 		handle_sample(session, handle);
 }
 
+/* A poll was taken back, or not: while an event is being delivered the kernel lets it
+ * go on (-EALREADY, io_uring_prep_poll_remove(3)). Then once more. */
+static void remove_event(struct session *session, uint64_t id, int result)
+{
+	struct handle *handle = handle_find_any(&session->handles, id);
+
+	if (!handle || result != -EALREADY)
+		return;
+	handle->disarming = false;
+	session->readiness.changed = true;
+}
+
 static void control_event(struct session *session)
 {
 	struct control_message message;
@@ -231,11 +218,7 @@ static void completion(struct session *session, const struct io_uring_cqe *cqe)
 		handle_event(session, cqe, id);
 		return;
 	case KIND_REMOVE:
-		return;
-	case KIND_FAULT:
-	case KIND_MIRROR_LIFE:
-		mirror_event(session, id, cqe->user_data >> KIND_SHIFT == KIND_FAULT,
-			     cqe->flags & IORING_CQE_F_MORE, cqe->res);
+		remove_event(session, id, cqe->res);
 		return;
 	}
 }
@@ -258,9 +241,8 @@ static void *readiness_main(void *context)
 	for (;;) {
 		rearm(session);
 		signalled = operation_signal(session);
-		mirror_expire(session);
 		session_push(session);
-		signalled |= session->mirrors.expected || readiness->changed;
+		signalled |= readiness->changed;
 		pthread_mutex_unlock(&session->lead.lock);
 		io_uring_submit_and_wait_timeout(&readiness->ring, &cqe, 1, signalled ? &repeat : NULL, NULL);
 		pthread_mutex_lock(&session->lead.lock);

@@ -49,10 +49,4 @@ void readiness_wake(struct session *session);
  * lead_wait() does. */
 void readiness_forget(struct session *session, struct handle *handle);
 
-/* By the readiness thread, for mirror_poll(): polls of a mirror's userfaultfd and of
- * the end of its socket, whose completions go to mirror_event(); and their end. */
-void readiness_watch_mirror(struct session *session, uint64_t id, int watcher, int socket);
-void readiness_watch_faults(struct session *session, uint64_t id, int watcher);
-void readiness_unwatch_mirror(struct session *session, uint64_t id);
-
 #endif

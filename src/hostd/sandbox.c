@@ -54,7 +54,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(ioctl), SCMP_SYS(poll), SCMP_SYS(close), SCMP_SYS(fcntl),
 	SCMP_SYS(lseek),
 	/* rings, readiness, supervisor */
-	SCMP_SYS(epoll_wait), SCMP_SYS(io_uring_enter), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(io_uring_enter), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(timerfd_settime),
 	/* threads, signals, time */

@@ -455,8 +455,9 @@ static int session_prepare(struct session *session, const struct control_message
 		if (!session->verify)
 			return -ENOMEM;
 	}
-	mirror_table_init(&session->mirrors, start->max_call_pages, start->page_timeout_ms);
-	r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
+	r = mirror_table_init(&session->mirrors, start->max_call_pages, start->page_timeout_ms);
+	if (r == 0)
+		r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
 	if (r == 0)
 		r = lead_watch(&session->lead, session->channel->transport->event_fd);
 	if (r < 0)

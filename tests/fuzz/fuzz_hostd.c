@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostd/async.h"
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
 #include "input.h"
@@ -664,6 +665,7 @@ static void end(void)
 		if (i == 99)
 			abort();
 	}
+	async_read(session); /* a signal of a device that is gone means nothing to the next input */
 	pthread_mutex_unlock(&session->lead.lock);
 	if (now.n_given != now.n_closed + table->n_used)
 		abort(); /* a device stays open, or was closed twice */
@@ -699,10 +701,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct readiness readiness_kept = the_session.readiness;
 	struct lead lead_kept = the_session.lead;
+	int async_kept = the_session.async_fd;
 
 	memset(&the_session, 0, sizeof(the_session));
 	the_session.readiness = readiness_kept;
 	the_session.lead = lead_kept;
+	the_session.async_fd = async_kept;
 	the_session.lead.timer_armed = true; /* nobody listens to it */
 	the_session.control_fd = session_fd;
 	strcpy(the_session.guest, "fuzz");
@@ -743,10 +747,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	supervisor_fd = fds[0];
 	session_fd = fds[1];
 	if (lead_init(&the_session.lead, 1, &lead_ops, &the_session) < 0 ||
-	    readiness_init(&the_session) < 0)
+	    readiness_init(&the_session) < 0 || async_init(&the_session) < 0)
 		abort();
 	watch(readiness, readiness->wake_fd, POLLIN, user_data(KIND_WAKE, 0));
 	watch(readiness, session_fd, POLLIN, user_data(KIND_CONTROL, 0));
+	watch(readiness, the_session.async_fd, POLLIN, user_data(KIND_ASYNC, 0));
 	guest_buffer = (struct channel_buffer){ heap(PROTO_MESSAGE_MAX), PROTO_MESSAGE_MAX };
 	for (size_t i = 0; i < sizeof(workspaces) / sizeof(workspaces[0]); i++) {
 		workspaces[i].message =
