@@ -54,6 +54,8 @@ void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t
 		[IOCTL_VARIANT] = "is not declared for what its structure says: ENOTTY (allow = { 0x%08x }, "
 				  "or ioctls = \"any\", in its device section of hostd.conf lets it run on demand)",
 		[IOCTL_DESCRIPTOR] = "passes a file descriptor, which cannot be carried in this way: ENOTTY",
+		[IOCTL_INSTALLED] = "made a file descriptor, which needs a row in the layout table to be "
+				    "carried: ENOTTY (the descriptor is closed)",
 		[IOCTL_DENIED] = "is denied: ENOTTY (deny in its device section of hostd.conf names 0x%08x)",
 	};
 	const struct device *device = session_device(session, handle->device);

@@ -26,6 +26,7 @@ enum ioctl_refusal {
 	IOCTL_UNDECLARED, /* no row declares it for this device */
 	IOCTL_VARIANT, /* its row does not cover what the structure says */
 	IOCTL_DESCRIPTOR, /* it makes or takes a descriptor */
+	IOCTL_INSTALLED, /* it made a descriptor, and no row says where that is told */
 	IOCTL_DENIED, /* hostd.conf denies it */
 };
 

@@ -224,6 +224,12 @@ static void run(struct session *session, const struct proto_message *message, st
 		mirror_end(session, mirror);
 	if (alive && !collect(&changes, mirror))
 		result = -EFAULT;
+	/* The program must not take the number for a descriptor of its own. */
+	if (alive && shared->installed) {
+		ioctl_refuse(session, handle, request->command, IOCTL_INSTALLED);
+		result = -ENOTTY;
+		changes.n = changes.bytes = 0;
+	}
 	if (changes.observed)
 		verify_observe_end(session, changes.observed, mirror, handle, request, result);
 	answer(session, operation, handle, result, &changes);

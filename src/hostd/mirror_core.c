@@ -142,10 +142,15 @@ static CORE void collect(const struct mirror_private *private, struct mirror_sha
 	shared->n_collected = n;
 }
 
-/* What a driver installed would be out of reach for the program: it must not pile up. */
-static CORE void files_drop(void)
+/* What a driver installed is out of reach for the program: it must not pile up. 1 is
+ * the lowest number that is free. Returns whether there was something. */
+static CORE bool files_drop(void)
 {
-	call3(__NR_close_range, 1, MIRROR_FILE_FIRST - 1, 0);
+	bool any = call3(__NR_close, 1, 0, 0) == 0;
+
+	if (any)
+		call3(__NR_close_range, 1, MIRROR_FILE_FIRST - 1, 0);
+	return any;
 }
 
 static CORE void job_run(const struct mirror_private *private, struct mirror_shared *shared)
@@ -157,7 +162,7 @@ static CORE void job_run(const struct mirror_private *private, struct mirror_sha
 	else if (shared->job == MIRROR_CALL)
 		shared->result = call3(__NR_ioctl, shared->fd, shared->command, shared->argument);
 	if (shared->job == MIRROR_CALL)
-		files_drop();
+		shared->installed = files_drop();
 	collect(private, shared);
 }
 

@@ -68,6 +68,7 @@ struct mirror_shared {
 	int32_t fd; /* the device, as MIRROR_ATTACH named it */
 	uint32_t command;
 	uint32_t compat; /* the caller is a 32-bit program */
+	uint32_t installed; /* the driver installed a descriptor, which is gone again */
 	uint64_t argument;
 	int64_t result; /* the ioctl's, or of the start: 0 or negative errno */
 	uint32_t n_pages; /* may grow while the ioctl runs */

@@ -12,6 +12,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <linux/kvm.h>
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <sound/asound.h>
@@ -200,10 +201,11 @@ bool layout_refused(uint32_t command)
 	case TIOCGPGRP:
 	case TIOCSPGRP:
 	case TIOCGSID:
-	/* A new descriptor in the calling process (pty.c, tun.c). */
+	/* A new descriptor in the calling process (pty.c, tun.c, kvm_main.c). */
 	case TIOCGPTPEER:
 	case TUNGETDEVNETNS:
 	case SIOCGSKNS:
+	case KVM_CREATE_VM:
 	/* The argument is a descriptor of the calling process (pcm_native.c). */
 	case SNDRV_PCM_IOCTL_LINK:
 		return true;
