@@ -4,12 +4,14 @@
  *
  * An export holds a reference of each page, so that no page is used for something
  * else while the guest can reach it, whatever becomes of the mapping or of the
- * session. An export whose grants the guest still maps when they are taken back is
+ * session. Pages without a count of users are there as long as the driver's mapping is;
+ * for those it holds one more mapping of them. An export whose grants the guest still maps when they are taken back is
  * dying: it is tried again each second, and counts against the domain's limit until
  * the guest has let go (Linux's own list of such grants works off ten a second).
  * daemon->lock covers a daemon's exports, dying_lock the dying ones, taken inside; so
  * is the mm's mmap_lock.
  */
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -30,9 +32,11 @@ struct mmh_export {
 	u16 domid;
 	u32 n; /* pages held */
 	u32 n_granted;
-	struct {
+	struct vm_area_struct *held; /* NULL: all pages are counted */
+	struct mmh_page {
 		struct page *page; /* NULL: taken back, and put */
 		grant_ref_t ref;
+		bool counted;
 	} pages[];
 };
 
@@ -102,7 +106,7 @@ static int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned 
 #endif
 
 /* A page that the driver has mapped without giving it to the memory management. */
-static int page_raw(struct vm_area_struct *vma, unsigned long address, bool write, struct page **pagep)
+static int page_raw(struct vm_area_struct *vma, unsigned long address, bool write, struct mmh_page *found)
 {
 	unsigned long pfn;
 	int r = pfn_find(vma, address, &pfn);
@@ -115,27 +119,61 @@ static int page_raw(struct vm_area_struct *vma, unsigned long address, bool writ
 	}
 	if (r)
 		return r;
-	/* Device memory cannot be granted; and a page without a count could be freed
-	 * under the guest. */
-	if (!pfn_valid(pfn) || !page_is_ram(pfn) || !get_page_unless_zero(pfn_to_page(pfn)))
+	/* Device memory cannot be granted. */
+	if (!pfn_valid(pfn) || !page_is_ram(pfn))
 		return -EREMOTEIO;
-	*pagep = pfn_to_page(pfn);
+	found->page = pfn_to_page(pfn);
+	found->counted = get_page_unless_zero(compound_head(found->page));
 	return 0;
 }
 
-static int page_find(struct vm_area_struct *vma, unsigned long address, bool write, struct page **pagep)
+static int page_find(struct vm_area_struct *vma, unsigned long address, bool write, struct mmh_page *found)
 {
 	unsigned int flags = write ? FOLL_WRITE : 0;
 	long n;
 
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO))
-		return page_raw(vma, address, write, pagep);
+		return page_raw(vma, address, write, found);
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	n = get_user_pages(address, 1, flags, pagep);
+	n = get_user_pages(address, 1, flags, &found->page);
 #else
-	n = get_user_pages(address, 1, flags, pagep, NULL);
+	n = get_user_pages(address, 1, flags, &found->page, NULL);
 #endif
+	found->counted = n == 1;
 	return n == 1 ? 0 : n < 0 ? n : -EFAULT;
+}
+
+/* One more mapping of the driver's, as fork(2) makes it, for pages without a count. Not
+ * where the driver might empty its mappings, which is where it can fill them in again. */
+static int vma_hold(struct mmh_export *made, const struct vm_area_struct *vma)
+{
+	const struct vm_operations_struct *ops = vma->vm_ops;
+
+	if ((vma->vm_flags & VM_DONTCOPY) || (ops && (ops->fault || ops->huge_fault)))
+		return -EREMOTEIO;
+	made->held = kmemdup(vma, sizeof(*vma), GFP_KERNEL_ACCOUNT);
+	if (!made->held)
+		return -ENOMEM;
+	get_file(vma->vm_file);
+	if (ops && ops->open)
+		ops->open(made->held);
+	/* Nobody else can see to its end. */
+	__module_get(THIS_MODULE);
+	return 0;
+}
+
+static void export_free(struct mmh_export *made)
+{
+	struct vm_area_struct *held = made->held;
+
+	if (held) {
+		if (held->vm_ops && held->vm_ops->close)
+			held->vm_ops->close(held);
+		fput(held->vm_file);
+		kfree(held);
+		module_put(THIS_MODULE);
+	}
+	kvfree(made);
 }
 
 /* A device's file, or that of a buffer which one has exported (dma-buf.c has a file
@@ -177,10 +215,13 @@ static int pages_take(struct mmh_daemon *daemon, struct mmh_export *made, struct
 	if (r == 0)
 		export->cache = cache_of(vma);
 	while (r == 0 && made->n < n) {
-		r = page_find(vma, export->address + ((unsigned long)made->n << PAGE_SHIFT), write,
-			      &made->pages[made->n].page);
+		struct mmh_page *page = &made->pages[made->n];
+
+		r = page_find(vma, export->address + ((unsigned long)made->n << PAGE_SHIFT), write, page);
 		if (r == 0)
 			made->n++;
+		if (r == 0 && !page->counted && !made->held)
+			r = vma_hold(made, vma);
 		cond_resched();
 	}
 	mmap_read_unlock(daemon->mm);
@@ -222,7 +263,8 @@ static bool export_try(struct mmh_export *made)
 			}
 			exported_pages--;
 		}
-		put_page(made->pages[i].page);
+		if (made->pages[i].counted)
+			put_page(made->pages[i].page);
 		made->pages[i].page = NULL;
 	}
 	return all;
@@ -231,20 +273,22 @@ static bool export_try(struct mmh_export *made)
 static void dying_retry(struct work_struct *work)
 {
 	struct mmh_export *made, *next;
+	LIST_HEAD(ended);
 
 	mutex_lock(&dying_lock);
 	list_for_each_entry_safe(made, next, &dying, entry) {
-		if (export_try(made)) {
-			list_del(&made->entry);
-			kvfree(made);
-		}
+		if (export_try(made))
+			list_move(&made->entry, &ended);
 	}
 	if (!list_empty(&dying))
 		schedule_delayed_work(&dying_work, HZ);
 	mutex_unlock(&dying_lock);
+	/* Here drivers are called. */
+	list_for_each_entry_safe(made, next, &ended, entry)
+		export_free(made);
 }
 
-static void export_free(struct mmh_export *made)
+static void export_kill(struct mmh_export *made)
 {
 	mutex_lock(&dying_lock);
 	list_add(&made->entry, &dying);
@@ -325,7 +369,7 @@ int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export)
 	made->domid = daemon->domid;
 	r = export_fill(daemon, made, export);
 	if (r) {
-		export_free(made);
+		export_kill(made);
 		goto out;
 	}
 	do
@@ -351,7 +395,7 @@ int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport)
 		if (made->id == unexport->id) {
 			list_del(&made->entry);
 			daemon->n_pages -= made->n;
-			export_free(made);
+			export_kill(made);
 			r = 0;
 			break;
 		}
@@ -365,7 +409,7 @@ void export_daemon_end(struct mmh_daemon *daemon)
 	struct mmh_export *made, *next;
 
 	list_for_each_entry_safe(made, next, &daemon->exports, entry)
-		export_free(made);
+		export_kill(made);
 	if (daemon->mm)
 		mmdrop(daemon->mm);
 }

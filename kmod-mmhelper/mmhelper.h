@@ -144,7 +144,8 @@ struct mmhelper_bind {
 
 /* Grants the pages of a device mapping of the calling process to the domain. The
  * range lies in one mapping. ERANGE: more than max_pages; EREMOTEIO: memory that
- * cannot be granted (not RAM, or its driver keeps no count of users). */
+ * cannot be granted: not RAM, or pages that the driver may take away (it keeps no count
+ * of their users, and can fill the mapping in again). */
 struct mmhelper_export {
 	__u64 address; /* in the caller; whole pages */
 	__u64 length; /* bytes, whole pages */

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/build_memops.sh RELEASE DIR: builds memops.ko for that kernel release (its
-# linux-headers package must be installed), memops_test and, where the compiler can,
-# the 32-bit memops_test32 in DIR. What is there and up to date stays.
+# tests/build_memops.sh RELEASE DIR: builds memops.ko and mapops.ko for that kernel
+# release (its linux-headers package must be installed), memops_test and, where the
+# compiler can, the 32-bit memops_test32 in DIR. What is there and up to date stays.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 release=$1
@@ -16,7 +16,7 @@ if [ ! -e "$headers/Makefile" ]; then
 	exit 1
 fi
 # Kbuild writes beside the sources, so it gets links to them.
-for source in Kbuild memops.c memops.h; do
+for source in Kbuild mapops.c mapops.h memops.c memops.h; do
 	ln -sf "$top/tests/kmod-memops/$source" "$dir/kmod/$source"
 done
 make -s -C "$headers" M="$dir/kmod" W=1 modules >"$dir/kmod.log" 2>&1 || {
@@ -26,7 +26,7 @@ make -s -C "$headers" M="$dir/kmod" W=1 modules >"$dir/kmod.log" 2>&1 || {
 if grep -i 'warning:' "$dir/kmod.log" >&2; then
 	exit 1
 fi
-cp "$dir/kmod/memops.ko" "$dir"
+cp "$dir/kmod/memops.ko" "$dir/kmod/mapops.ko" "$dir"
 
 # bits, program
 program() {

@@ -7,16 +7,9 @@
 # "N passed, N failed, N skipped". Needs a build with --enable-kmod.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
-rig=$1
-build=$(cd "$2" && pwd)
-
-work=$(mktemp -d)
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 130' INT TERM HUP
-share=$work/share
-mkdir "$share"
-cp "$build/tests/descriptors" "$share"
-ldd "$share/descriptors" | sed -n 's/.*libsubunit.* => \([^ ]*\).*/\1/p' | xargs -r -I{} cp {} "$share"
+# shellcheck source=tests/rig.sh
+. "$top/tests/rig.sh"
+rig_take descriptors
 
 # v4l2-ctl wants a node named video…; where both sides share one /dev, other ones.
 case $rig in
@@ -145,37 +138,16 @@ if [ "$PARADICE_RIG" = loopback ]; then
 fi
 EOF
 
-status=0
-"$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
-	--timeout "${RIG_TIMEOUT:-900}" --host-run 'sh /share/host.sh' \
-	--guest-run "CAMERA=$camera OUTPUT=$output sh /share/guest.sh" >"$work/log" 2>&1 || status=$?
-cat "$work/log"
-# After a boot from the beginning (tools/vm), only what came since counts.
-sed -n -i '/booting the rig once more/{h;d};H;${g;p}' "$work/log"
+rig_run --host-run 'sh /share/host.sh' --guest-run "CAMERA=$camera OUTPUT=$output sh /share/guest.sh"
 
-passed=0 failed=0
 theirs=$(sed -n "s/^host| SAME frames //p" "$work/log")
 ours=$(sed -n "s/^guest| SAME frames //p" "$work/log")
-if [ "$ours" ] && [ "$ours" = "$theirs" ]; then
-	passed=$((passed + 1))
-else
-	failed=$((failed + 1))
-	echo "run_descriptors: on the device \"$theirs\", through the node \"$ours\""
-fi
+same "frames on the device and through the node" "$theirs" "$ours"
 case $rig in
 loopback) deaths="program guestd giver session" ;;
 *) deaths="program guestd giver" ;;
 esac
 for death in $deaths; do
-	if grep -q "^guest| DEATH $death ok$" "$work/log"; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "run_descriptors: death of $death: not all went as it should"
-	fi
+	same "death of $death" 1 "$(grep -c "^guest| DEATH $death ok$" "$work/log")"
 done
-# shellcheck disable=SC2046 # numbers
-set -- $(sed -n 's/^guest| \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$work/log") 0 0 0
-[ "$status" = 0 ] || [ "$2" != 0 ] || failed=$((failed + 1))
-echo "$((passed + $1)) passed, $((failed + $2)) failed, $3 skipped"
-[ "$status" = 0 ] && [ "$failed" = 0 ]
+rig_sum

@@ -26,15 +26,7 @@ rm -rf "$results"
 mkdir -p "$results"
 
 # The driver must be built for the kernel of the rig's image.
-release=$(python3 -B -c '
-import sys
-sys.path.insert(0, sys.argv[1])
-from rig import image
-image.install_tools()
-print((image.get([]) / "release").read_text().strip())' "$top/tools" | tail -n 1)
-if [ ! -e "/lib/modules/$release/build/Makefile" ] && [ "$(id -u)" = 0 ]; then
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "linux-headers-$release" >&2
-fi
+release=$("$top/tests/image_release.sh")
 "$top/tests/build_memops.sh" "$release" "$build/memops"
 cp "$build/memops/memops.ko" "$build"/memops/memops_test* "$share"
 if "$top/tests/drivers_i386.sh" "$build/i386" >"$build/i386.log" 2>&1; then

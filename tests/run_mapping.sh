@@ -1,25 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run_mapping.sh RIG BUILD: mmap, lseek and SIGIO through the guest's nodes, on
-# real drivers, in a rig of tools/vm: misuse of the module on both sides, tests/mapping
-# on vivid, then v4l2-ctl, aplay and arecord with their buffers mapped, each compared
-# with the same program on the device itself in the same boot, DRM dumb buffers, and the death of either
-# daemon while a program has mapped. Prints "N passed, N failed, N skipped". Needs a build with
-# --enable-kmod.
+# tests/run_mapping.sh RIG BUILD [CYCLES]: mmap, lseek and SIGIO through the guest's nodes,
+# on real drivers, in a rig of tools/vm: misuse of the module on both sides, tests/mapping
+# on vivid and mapping_kinds on our own driver, then v4l2-ctl, aplay and arecord with their
+# buffers mapped, each compared with the same program on the device itself in the same
+# boot, DRM dumb buffers, the death of each party while a program has mapped, once and then
+# CYCLES times with what is left counted (2, in xen-pvh 1, in xen-pv 0), and between domains
+# that of the guest's domain. Prints "N passed, N failed, N skipped". Needs a build with --enable-kmod.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
-rig=$1
-build=$(cd "$2" && pwd)
-
-work=$(mktemp -d)
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 130' INT TERM HUP
-share=$work/share
-mkdir "$share"
-for program in dumb_buffer mapping mapping_hold mapping_speed mmhelper_misuse seek_sigio; do
-	cp "$build/tests/$program" "$share"
-done
-ldd "$share/mapping" | sed -n 's/.*libsubunit.* => \([^ ]*\).*/\1/p' | xargs -r -I{} cp {} "$share"
+# shellcheck source=tests/rig.sh
+. "$top/tests/rig.sh"
+rig_take dumb_buffer mapping mapping_hold mapping_kinds mapping_speed mmhelper_misuse seek_sigio
+release=$("$top/tests/image_release.sh")
+"$top/tests/build_memops.sh" "$release" "$build/memops"
+cp "$build/memops/mapops.ko" "$top/tests/mapping_cycles.sh" "$share"
 
 # v4l2-ctl wants a node named video…; where both sides share one /dev, another one.
 case $rig in
@@ -52,6 +47,11 @@ device "kmsg" {
 	name = "paradice/kmsg"
 	guests = { "guest" }
 }
+device "mapops" {
+	path = "/dev/mapops"
+	name = "${prefix}mapops"
+	guests = { "guest" }
+}
 device "input" {
 	path = "/dev/input/event*"
 	name = "${prefix}input/*"
@@ -62,7 +62,7 @@ EOF
 # Everything that moves in vivid's picture stands still.
 cat >"$share/host.sh" <<'EOF'
 export LD_LIBRARY_PATH=/share
-modprobe vivid n_devs=1 && modprobe snd-aloop && modprobe virtio-gpu || exit 1
+modprobe vivid n_devs=1 && modprobe snd-aloop && modprobe virtio-gpu && insmod /share/mapops.ko || exit 1
 modprobe -q fuse
 module=/lib/modules/$(uname -r)/updates/mmhelper.ko
 [ -e /sys/module/mmhelper ] || insmod $module || exit 1
@@ -74,6 +74,7 @@ else
 fi
 v4l2-ctl -d /dev/video0 -c test_pattern=0,osd_text_mode=2 || exit 1
 sh /share/programs.sh video0
+[ "$PARADICE_RIG" != loopback ] || /share/mapping_kinds /dev/mapops || exit 1
 EOF
 
 # In dom0: runs what the guest writes into its own part of xenstore, and answers.
@@ -173,6 +174,34 @@ done
 systemctl stop paradice-guestd
 rmmod mmhelper
 same "unloaded" 0 $?
+
+# Without the module on either side, mmap says ENODEV and one line of the log what to do.
+module=/lib/modules/$(uname -r)/updates/mmhelper.ko
+lines() {
+	echo "journalctl -q _SYSTEMD_INVOCATION_ID=\$(systemctl show -P InvocationID paradice-$1) | grep -c 'modprobe mmhelper'"
+}
+node_there() {
+	systemctl start paradice-guestd
+	for _ in $(seq 100); do
+		! v4l2-ctl -d $node -D >/dev/null 2>&1 || break
+		sleep 0.3
+	done
+}
+node_there
+for _ in 1 2; do
+	same "without the module: mmap" "mmap: No such device" "$(/share/mapping_hold $node 0)"
+done
+same "without the module: lines of the log" 1 "$(eval "$(lines guestd)")"
+systemctl stop paradice-guestd
+insmod $module
+if [ "$PARADICE_RIG" != loopback ]; then
+	there "systemctl stop paradice-hostd; rmmod mmhelper; systemctl start paradice-hostd" >/dev/null
+	node_there
+	same "without the module there: mmap" "mmap: No such device" "$(/share/mapping_hold $node 0)"
+	same "without the module there: lines of the log" 1 "$(there "$(lines hostd)")"
+	there "systemctl stop paradice-hostd; insmod $module; systemctl start paradice-hostd" >/dev/null
+fi
+node_there
 dmesg | grep -E "BUG|WARNING|Oops|Bad page" >/tmp/bad.log
 same "kernel log" "" "$(cat /tmp/bad.log)"
 same "kernel log there" "" "$(there 'dmesg | grep -E "BUG|WARNING|Oops|Bad page"')"
@@ -228,7 +257,7 @@ if [ "$PARADICE_RIG" = loopback ]; then
 	dev=/dev/paradice native=/dev/video0
 fi
 [ "$PARADICE_RIG" != xen-pv ] || export PARADICE_PV=1
-[ "$PARADICE_RIG" = loopback ] || export PARADICE_LIMIT=67108864
+[ "$PARADICE_RIG" = loopback ] || export PARADICE_LIMIT=67108864 PARADICE_XEN=1
 PARADICE_PLAIN=$(ls $dev/input/event* | head -n 1)
 export PARADICE_PLAIN
 /share/mapping /dev/$CAMERA $native
@@ -240,6 +269,7 @@ else
 fi
 keyboard=$(grep -l Keyboard /sys/class/input/event*/device/name | sed -n '1s,.*/\(event[0-9]*\)/.*,\1,p')
 [ "$keyboard" ] || keyboard=event1
+/share/mapping_kinds $dev/mapops || status=1
 /share/dumb_buffer $dev/dri/card0 || status=1
 /share/seek_sigio $dev/input/$keyboard /dev/paradice/kmsg || status=1
 /share/mmhelper_misuse || status=1
@@ -250,33 +280,57 @@ modprobe -q xen-gntalloc limit=65536
 export PARADICE_SELF
 /share/mapping_speed /dev/$CAMERA $native ||
 	echo "mapping_speed: not everything could be measured here"
+[ $CYCLES = 0 ] || sh /share/mapping_cycles.sh $CYCLES || status=1
 sh /share/death.sh || status=1
+# For what comes next: a domain that has mapped.
+if [ "$PARADICE_RIG" != loopback ]; then
+	setsid /share/mapping_hold /dev/$CAMERA 1000 >/tmp/hold.log 2>&1 &
+	until grep . /tmp/hold.log; do sleep 0.2; done
+fi
 exit $status
 EOF
 
-status=0
-"$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
-	--timeout "${RIG_TIMEOUT:-900}" --host-run 'sh /share/host.sh' \
-	--guest-run "CAMERA=$camera sh /share/guest.sh" >"$work/log" 2>&1 || status=$?
-cat "$work/log"
-# After a boot from the beginning (tools/vm), only what came since counts.
-sed -n -i '/booting the rig once more/{h;d};H;${g;p}' "$work/log"
+# In dom0: the domain is destroyed while it has mapped.
+cat >"$share/destroy.sh" <<'EOF'
+PARADICE_RIG=loopback # "there" is here
+. /share/there.sh
+sessions() {
+	pgrep -f -c 'paradice-hostd: session guest'
+}
+same "destroyed: pages before" 150 "$(there "$exported")"
+same "destroyed: sessions before" 1 "$(sessions)"
+xl destroy guest
+same "destroyed: pages left" 0 "$(soon)"
+for _ in $(seq 40); do
+	[ "$(sessions)" != 0 ] || break
+	sleep 0.3
+done
+same "destroyed: sessions left" 0 "$(sessions)"
+same "destroyed: users of the driver" 0 "$(cat /sys/module/vivid/refcnt)"
+same "destroyed: hostd" active "$(systemctl is-active paradice-hostd)"
+v4l2-ctl -d /dev/video0 --stream-mmap --stream-count=3 >/tmp/v4l2-ctl.log 2>&1
+same "destroyed: the driver works" 0 $?
+dmesg | grep -E "BUG|WARNING|Oops|Bad page" >/tmp/bad.log
+same "destroyed: kernel log" "" "$(cat /tmp/bad.log)"
+echo "$passed passed, $failed failed, 0 skipped"
+EOF
 
-passed=0 failed=0
+case $rig in
+loopback) keep= cycles=2 ;;
+xen-pvh) keep=--keep cycles=1 ;;
+xen-pv) keep=--keep cycles=0 ;;
+esac
+rig_run $keep --host-run 'sh /share/host.sh' --guest-run "CAMERA=$camera CYCLES=${3:-$cycles} sh /share/guest.sh"
+if [ "$keep" ] && [ "$rig_dir" ]; then
+	rig_attach host 'sh /share/destroy.sh'
+	cat "$work/said" >>"$work/log"
+	grep -q '^host| [0-9]* passed, 0 failed' "$work/said" || failed=$((failed + 1))
+fi
+
 for what in frames-640x480 frames-1920x1080 sound; do
 	theirs=$(sed -n "s/^host| SAME $what //p" "$work/log")
 	ours=$(sed -n "s/^guest| SAME $what //p" "$work/log")
-	if [ "$ours" ] && [ "$ours" = "$theirs" ] && [ "${ours%% *}" != False ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "run_mapping: $what: on the device \"$theirs\", through the node \"$ours\""
-	fi
+	[ "${ours%% *}" != False ] || ours=
+	same "$what on the device and through the node" "$theirs" "$ours"
 done
-counts=$(sed -n 's/^[hg][a-z]*| \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$work/log" |
-	awk -v p=$passed -v f=$failed -v s="$status" '
-		{ p += $1; f += $2; k += $3 } END { if (s != 0 && f == 0) f = 1; print p, f, k + 0 }')
-# shellcheck disable=SC2086 # three numbers
-set -- $counts
-echo "$1 passed, $2 failed, $3 skipped"
-[ "$status" = 0 ] && [ "$2" = 0 ]
+rig_sum

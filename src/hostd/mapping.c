@@ -179,7 +179,7 @@ static int mmap_failed(struct session *session, const struct handle *handle, int
 	const char *why = NULL;
 
 	if (error == -EREMOTEIO)
-		why = "it is memory of the device, or its driver keeps no count of users: it cannot be granted";
+		why = "it is memory of the device, or pages that its driver may take away: it cannot be granted";
 	else if (error == -ERANGE)
 		why = "the guest has as much mapped as it may (max-mapped in hostd.conf), or Xen has no grants left";
 	if (why && log_limit_pass(&session->limit, session->guest))

@@ -63,7 +63,7 @@ class Session(Runner):
         self.image = image
         self.xen = options.rig != "loopback"
         self.process = None
-        self.collecting = False
+        self.may_end = False    # the guest domain, without our failing
         self.done = False       # what remains is the user's end of it
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="paradice-vm-"))
         self.logs = self.work / "logs"
@@ -165,7 +165,7 @@ class Session(Runner):
     def check(self):
         """Raise if QEMU or the guest domain is dead."""
         machine.check_alive(self.process, self.logs)
-        if self.guest.gone and not self.collecting:
+        if self.guest.gone and not self.may_end:
             kind = (RigError if self.guest.ready and not self.tripled()
                     else BootError)
             raise kind(RIG, "the guest domain has ended: see guest.log "
@@ -174,7 +174,7 @@ class Session(Runner):
     def collect(self):
         """After a failure: fetch what the machines know into the logs."""
         self.deadline = None
-        self.collecting = True
+        self.may_end = True
         for channel in (self.host, self.guest):
             if (not channel.ready or channel.gone
                     or self.process.poll() is not None):
@@ -194,4 +194,5 @@ class Session(Runner):
             "--shell guest (or host, --guest-run, --host-run)")
         say(f"it ends with Ctrl-C, or kill {os.getpid()}")
         self.done = True
+        self.may_end = True     # the user's tests may destroy it
         self.pump(lambda: False)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# mapping_cycles.sh N: in the guest of run_mapping.sh: N times for each party, a program
+# maps a buffer (150 pages), the party is killed (the module unloaded) and started
+# again, and the node works. What is left is counted before and after: grants, open
+# descriptors, CUSE devices, users of the modules, processes, memory.
+. /share/there.sh
+n_cycles=$1
+node=/dev/$CAMERA
+config=/etc/paradice
+module=/lib/modules/$(uname -r)/updates/mmhelper.ko
+# Systemd's own restarts take long, and end after some.
+systemctl stop paradice-guestd
+
+descriptors() {
+	n=0
+	for fd in $(pgrep -f 'paradice-(guestd|hostd)' | sed 's,.*,/proc/&/fd/*,'); do
+		[ ! -L "$fd" ] || n=$((n + 1))
+	done
+	echo $n
+}
+users() {
+	for module in mmhelper vivid cuse; do
+		[ ! -e /sys/module/$module/refcnt ] || echo "$module $(cat /sys/module/$module/refcnt)"
+	done
+}
+counts() {
+	echo "here: $(echo $(users)), $(pgrep -c 'paradice') processes, $(descriptors) descriptors," \
+		"$(ls /sys/class/cuse | wc -l) nodes"
+	[ "$PARADICE_RIG" = loopback ] ||
+		echo "there: $(there 'echo vivid $(cat /sys/module/vivid/refcnt), mmhelper $(cat /sys/module/mmhelper/refcnt)')"
+	echo "$(soon) pages exported"
+}
+# kB that are in nobody's use but the kernel's
+kernel_memory() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^(SUnreclaim|VmallocUsed|PageTables):/ { n += $2 } END { print n }' /proc/meminfo
+}
+
+here_start() {
+	paradice-guestd --foreground --config $config/guestd.conf >>/tmp/guestd.log 2>&1 &
+	guestd=$!
+}
+hostd_start() {
+	if [ "$PARADICE_RIG" = loopback ]; then
+		paradice-hostd --foreground --config $config/hostd.conf >>/tmp/hostd.log 2>&1 &
+		hostd=$!
+	else
+		there 'systemctl reset-failed paradice-hostd; systemctl start paradice-hostd' >/dev/null
+	fi
+}
+hostd_kill() {
+	if [ "$PARADICE_RIG" = loopback ]; then
+		kill -9 $hostd
+		wait $hostd
+	else
+		there 'systemctl kill -s KILL paradice-hostd; systemctl stop paradice-hostd' >/dev/null
+	fi
+} 2>/dev/null
+session_kill() {
+	there "pkill -9 -f 'paradice-hostd: session guest'" >/dev/null
+}
+guestd_kill() {
+	kill -9 $guestd
+	wait $guestd
+} 2>/dev/null
+module_reload() {
+	guestd_kill
+	[ "$PARADICE_RIG" != loopback ] || hostd_kill
+	kill -9 $holder
+	# The last mapping goes with the program, the daemon's file with the daemon.
+	for _ in $(seq 100); do
+		! rmmod mmhelper 2>/tmp/rmmod.log || break
+		sleep 0.1
+	done
+	insmod $module || cat /tmp/rmmod.log
+	if [ "$PARADICE_RIG" = loopback ]; then
+		hostd_start
+	else
+		there "systemctl stop paradice-hostd; rmmod mmhelper; insmod $module; systemctl start paradice-hostd" \
+			>/dev/null
+	fi
+	here_start
+} 2>/dev/null
+
+map() {
+	rm -f /tmp/hold.log
+	/share/mapping_hold $node 1000 >/tmp/hold.log 2>&1 &
+	holder=$!
+	until grep -q . /tmp/hold.log 2>/dev/null; do sleep 0.02; done
+	[ "$(cat /tmp/hold.log)" = holding ]
+}
+works() {
+	for _ in $(seq 600); do
+		! /share/mapping_hold $node 0 >/tmp/works.log 2>&1 || true
+		! grep -q "still there" /tmp/works.log || return 0
+		sleep 0.05
+	done
+	cat /tmp/works.log
+	return 1
+}
+cycle() {
+	map || return 1
+	case $1 in
+	program) kill -9 $holder ;;
+	guestd) guestd_kill; here_start ;;
+	session) session_kill ;;
+	hostd) hostd_kill; hostd_start ;;
+	module) module_reload ;;
+	esac
+	kill -9 $holder 2>/dev/null
+	wait $holder 2>/dev/null
+	works
+}
+
+if [ "$PARADICE_RIG" = loopback ]; then
+	systemctl stop paradice-hostd
+	hostd_start
+fi
+here_start
+works || exit 1
+for party in program guestd session hostd module; do
+	cycle $party # what is made once is made
+done
+before=$(counts) memory=$(kernel_memory)
+for party in program guestd session hostd module; do
+	bad=0
+	for _ in $(seq "$n_cycles"); do
+		cycle $party || bad=$((bad + 1))
+	done
+	same "$n_cycles cycles of $party: that failed" 0 $bad
+	# What dies lets go a moment later.
+	for _ in $(seq 50); do
+		after=$(counts)
+		[ "$after" != "$before" ] || break
+		sleep 0.2
+	done
+	same "$n_cycles cycles of $party: counts" "$before" "$after"
+done
+grown=$(($(kernel_memory) - memory))
+echo "mapping_cycles: $n_cycles of each; $(echo $after); the kernel has $grown kB more"
+# A page for each cycle would be more.
+same "memory" "less than a page a cycle" "$([ $grown -lt $((4096 + n_cycles * 4)) ] && echo less than a page a cycle)"
+guestd_kill
+if [ "$PARADICE_RIG" = loopback ]; then
+	hostd_kill
+	systemctl start paradice-hostd
+fi
+systemctl start paradice-guestd
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]

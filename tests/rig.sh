@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# rig.sh: what the run_*.sh for the rigs have in common. They source it with their own
+# arguments, RIG BUILD…, and top set. Afterwards there are rig, build, work (goes at the
+# end) and share (is /share in the machines).
+rig=$1
+build=$(cd "$2" && pwd)
+work=$(mktemp -d)
+share=$work/share
+mkdir "$share"
+rig_vm= rig_dir=
+rig_clean() {
+	if [ "$rig_vm" ]; then
+		kill "$rig_vm" 2>/dev/null || :
+		wait "$rig_vm" || :
+	fi
+	rm -rf --one-file-system "$work"
+}
+trap rig_clean EXIT
+trap 'exit 130' INT TERM HUP
+
+# program…: those of the build go to /share, and libcheck's only library that a Debian
+# machine does not have anyway
+rig_take() {
+	for program; do
+		cp "$build/tests/$program" "$share"
+		ldd "$build/tests/$program" | sed -n 's/.*libsubunit.* => \([^ ]*\).*/\1/p' | xargs -r -I{} cp {} "$share"
+	done
+}
+
+# options of tools/vm…: runs a rig to its end, or with --keep until it is ready, with
+# the devices of $work/hostd.conf; its status is in rig_status, what it said in $work/log.
+rig_run() {
+	rig_status=0
+	set -- "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
+		--timeout "${RIG_TIMEOUT:-1500}" "$@"
+	case " $* " in
+	*" --keep "*) rig_start "$@" ;;
+	*) "$@" >"$work/log" 2>&1 || rig_status=$? ;;
+	esac
+	grep -v '^[a-z]*| OUT ' "$work/log" || :
+	# After a boot from the beginning (tools/vm), only what came since counts.
+	sed -n -i '/booting the rig once more/{h;d};H;${g;p}' "$work/log"
+}
+
+# Ends when the rig is ready, and rig_dir is what --attach wants, or has failed.
+rig_start() {
+	"$@" >"$work/log" 2>&1 &
+	rig_vm=$!
+	until rig_dir=$(sed -n 's/.*tools\/vm --attach \([^ ]*\) .*/\1/p' "$work/log") && [ "$rig_dir" ]; do
+		if ! kill -0 $rig_vm 2>/dev/null; then
+			rig_status=1
+			return
+		fi
+		sleep 0.5
+	done
+	rig_status=$(sed -n 's/.*the guest command ended with status //p' "$work/log" | tail -n 1)
+	rig_status=${rig_status:-0}
+}
+
+# side, command: runs it in a kept rig; what it says is in $work/said, too
+rig_attach() {
+	run="--$1-run"
+	[ "$1" = guest ] || set -- "$1" "$2" --guest-run true
+	"$top/tools/vm" --attach "$rig_dir" --timeout 300 "$run" "$2" ${3:+"$3" "$4"} >"$work/said" 2>&1 ||
+		echo "FAILED: in the $1: $2"
+	grep -v '^vm|' "$work/said" || :
+}
+
+passed=0 failed=0
+# what, wanted, is
+same() {
+	if [ "$2" ] && [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $1: \"$3\", not \"$2\""
+	fi
+}
+
+# Ends the script with the sum of our own passed and failed and of those that programs in
+# the rig have printed. A rig that failed without a failed test counts as one.
+rig_sum() {
+	# shellcheck disable=SC2046 # three numbers
+	set -- $(sed -n 's/^[hg][a-z]*| \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$work/log" |
+		awk -v p=$passed -v f=$failed -v s="$rig_status" '
+			{ p += $1; f += $2; k += $3 } END { if (s != 0 && f == 0) f = 1; print p, f + 0, k + 0 }')
+	echo "$1 passed, $2 failed, $3 skipped"
+	[ "$2" = 0 ]
+	exit
+}
