@@ -21,7 +21,7 @@
 #include "hostd/supervisor.h"
 #include "proto/log.h"
 
-#define PATIENCE_SECONDS 20 /* of the session with a mirror: one that takes longer is ended */
+#define PATIENCE_SECONDS 5 /* of the session with a mirror: one that takes longer is ended */
 
 static void mirror_unlink(struct guest_mirror *mirror)
 {

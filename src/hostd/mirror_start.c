@@ -19,7 +19,7 @@
 
 #include "hostd/session.h"
 
-#define START_MS 5000
+#define START_MS 20000 /* on a machine with much more to do than processors */
 #define STARTS_MAX 4 /* at once: the processors are needed for calls, whose pages do not wait long */
 #define ENDING_MAX 16 /* beside MIRRORS_MAX: processes that have not ended yet */
 
@@ -50,11 +50,13 @@ static int hello_receive(struct mirror *mirror, int *memfdp, uint64_t *basep)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	uint64_t until_ns = channel_now_ns() + START_MS * UINT64_C(1000000);
 	ssize_t n;
 
+	/* The socket has a shorter limit, which is for a mirror that runs. */
 	do
 		n = recvmsg(mirror->socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == EAGAIN && channel_now_ns() < until_ns)));
 	if (n < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	/* It ended instead; its own line says why. */
