@@ -12,6 +12,8 @@
 #include "hostd/declared.h"
 #include "hostd/image.h"
 
+#define STRIDE 64u /* bytes compared at once */
+
 struct declared {
 	struct walk walk; /* first: fetch() gets from one to the other */
 	struct image image;
@@ -148,8 +150,12 @@ static struct iovec changed_span(const uint8_t *now, const uint8_t *before, uint
 
 	if (memcmp(now, before, n) == 0)
 		return (struct iovec){ NULL, 0 };
+	while (n - first > STRIDE && memcmp(now + first, before + first, STRIDE) == 0)
+		first += STRIDE;
 	while (now[first] == before[first])
 		first++;
+	while (n - first > STRIDE && memcmp(now + n - STRIDE, before + n - STRIDE, STRIDE) == 0)
+		n -= STRIDE;
 	while (now[n - 1] == before[n - 1])
 		n--;
 	return (struct iovec){ (void *)(now + first), n - first };

@@ -92,8 +92,7 @@ static int64_t run_poll(const char *path, int fd, void *buffer, uint32_t size)
 	return poll(&p, 1, 0) < 0 ? -errno : 0;
 }
 
-/* Read and write where the node allows it, else what it allows. */
-static int open_any(const char *path, int flags)
+int node_open(const char *path, int flags)
 {
 	static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY };
 	int fd = -1;
@@ -108,7 +107,7 @@ static int open_any(const char *path, int flags)
 
 static int64_t run_open(const char *path, int fd, void *buffer, uint32_t size)
 {
-	int opened = open_any(path, 0);
+	int opened = node_open(path, 0);
 
 	if (opened < 0)
 		return opened;
@@ -156,7 +155,7 @@ int node_probe(const char *path, const struct node_operation *operation)
 
 	if (!buffer)
 		return -ENOMEM;
-	fd = open_any(path, O_NONBLOCK);
+	fd = node_open(path, O_NONBLOCK);
 	if (fd < 0) {
 		buffer_free(buffer, operation->size);
 		return fd;
@@ -208,7 +207,7 @@ static void *worker_main(void *context)
 	int64_t warm;
 	int fd;
 
-	fd = open_any(slice->path, 0);
+	fd = node_open(slice->path, 0);
 	/* not counted: what only the first operation on a file costs */
 	warm = fd < 0 ? fd : operation->run(slice->path, fd, worker->buffer, operation->size);
 	if (warm < 0)

@@ -25,7 +25,7 @@ enum node_group {
 	NODE_OPEN = 1u << 4,
 	NODE_THROUGHPUT = 1u << 5,
 	NODE_ALL = (1u << 6) - 1,
-	NODE_TERMINAL = 1u << 6, /* ioctls of a virtual terminal, in one thread */
+	NODE_TERMINAL = 1u << 6, /* ioctls of a virtual terminal, in turns (turns.h) */
 };
 
 struct node_operation {
@@ -42,6 +42,10 @@ extern const uint32_t node_n_operations;
 
 /* A command that no driver knows, with an argument that is no pointer. */
 #define NODE_NOOP_IOCTL 0x507fu /* _IO('P', 0x7f) */
+
+/* Opens a node to read and write where it allows that, else what it allows. The
+ * descriptor or negative errno. */
+int node_open(const char *path, int flags);
 
 /* Tries `operation` once without blocking, so that a slice cannot hang on it. 0,
  * -EAGAIN when the device would block, or another negative errno. */

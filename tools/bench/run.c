@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench/run.h"
+#include "bench/turns.h"
 
 /* Adds an empty result, which moves when the next one is added. */
 static struct result *result_add(struct run *run)
@@ -29,8 +30,6 @@ static struct result *result_add(struct run *run)
 static bool takes_part(const struct subject *subject, const struct node_operation *operation,
 		       const struct run_options *options, uint32_t n_threads)
 {
-	if (operation->group == NODE_TERMINAL && n_threads != options->threads[0])
-		return false;
 	if (subject->path)
 		return subject->groups & operation->group;
 	return operation->group == NODE_IOCTL && n_threads == options->threads[0];
@@ -79,15 +78,21 @@ static int slice_run(struct result *result, const struct node_operation *operati
 	return 0;
 }
 
+/* One slice's share of what is measured; of `n` measurements at once. */
+static struct limit slice_limit(const struct run_options *options, uint32_t n)
+{
+	return (struct limit){
+		.ns = n * options->limit.ns / options->n_slices,
+		.count = (n * options->limit.count + options->n_slices - 1) / options->n_slices,
+	};
+}
+
 /* All slices of one operation in `n_threads` threads, on all subjects in turn. */
 static int measure_operation(struct run *run, const struct node_operation *operation,
 			     const struct run_options *options, uint32_t n_threads,
 			     const struct subject *subjects, uint32_t n_subjects)
 {
-	const struct limit limit = {
-		.ns = options->limit.ns / options->n_slices,
-		.count = (options->limit.count + options->n_slices - 1) / options->n_slices,
-	};
+	const struct limit limit = slice_limit(options, 1);
 	uint32_t first = run->n_results;
 	int r;
 
@@ -101,6 +106,37 @@ static int measure_operation(struct run *run, const struct node_operation *opera
 	return r;
 }
 
+/* The operations of a terminal, on all subjects that take part, in turns. */
+static int measure_turns(struct run *run, const struct run_options *options, const struct subject *subjects,
+			 uint32_t n_subjects)
+{
+	const struct node_operation *operations[TURNS_MAX];
+	struct turn turns[TURNS_MAX];
+	uint32_t first = run->n_results, n = 0, n_turns = 0;
+	struct limit limit;
+	int r = 0;
+
+	if (!options->quiet)
+		fprintf(stderr, "paradice-bench: a terminal's ioctls, in turns\n");
+	for (uint32_t i = 0; i < node_n_operations && r == 0; i++) {
+		if (node_operations[i].group != NODE_TERMINAL)
+			continue;
+		r = results_add(run, &node_operations[i], options, 1, subjects, n_subjects);
+		while (first + n < run->n_results && n < TURNS_MAX)
+			operations[n++] = &node_operations[i];
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct result *result = &run->results[first + i];
+
+		if (!result->sample.error)
+			turns[n_turns++] = (struct turn){ result->subject->path, operations[i], &result->sample };
+	}
+	limit = slice_limit(options, n_turns);
+	for (uint32_t slice = 0; slice < options->n_slices && r == 0 && n_turns && !measure_stop; slice++)
+		r = turns_slice(turns, n_turns, &limit);
+	return r;
+}
+
 int run_start(struct run *run, const struct run_options *options, const struct subject *subjects,
 	      uint32_t n_subjects)
 {
@@ -108,12 +144,14 @@ int run_start(struct run *run, const struct run_options *options, const struct s
 
 	memset(run, 0, sizeof(*run));
 	for (uint32_t i = 0; i < node_n_operations; i++) {
-		if (!(node_operations[i].group & options->groups))
+		if (!(node_operations[i].group & options->groups & ~NODE_TERMINAL))
 			continue;
 		for (uint32_t t = 0; t < options->n_threads && !r && !measure_stop; t++)
 			r = measure_operation(run, &node_operations[i], options,
 					      options->threads[t], subjects, n_subjects);
 	}
+	if (r == 0 && (options->groups & NODE_TERMINAL))
+		r = measure_turns(run, options, subjects, n_subjects);
 	return r;
 }
 
