@@ -1,60 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Exports: the pages under a device mapping of the session, granted to its guest.
- *
- * An export holds a reference of each page, so that no page is used for something
- * else while the guest can reach it, whatever becomes of the mapping or of the
- * session. Pages without a count of users are there as long as the driver's mapping is;
- * for those it holds one more mapping of them. An export whose grants the guest still maps when they are taken back is
- * dying: it is tried again each second, and counts against the domain's limit until
- * the guest has let go (Linux's own list of such grants works off ten a second).
- * daemon->lock covers a daemon's exports, dying_lock the dying ones, taken inside; so
- * is the mm's mmap_lock.
+ * Exports: the pages under a device mapping of the session, granted to its guest. Pages
+ * without a count of users are there as long as the driver's mapping is; for those an
+ * export holds one more mapping of them (pages.c). Pages that the guest still maps when they are taken back count against the domain's
+ * limit until it has let go. daemon->lock covers a daemon's exports, and is taken
+ * outside the mm's mmap_lock.
  */
+#include <linux/bitmap.h>
+#include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
-#include <linux/workqueue.h>
 
-#include <xen/grant_table.h>
-#include <xen/page.h>
 #include <xen/xen.h>
 
 #include "internal.h"
-
-#define EXPORT_PAGES_MAX (1u << 20) /* of one export: 4 GiB, so that sums stay small */
-
-struct mmh_export {
-	struct list_head entry;
-	u32 id;
-	u16 domid;
-	u32 n; /* pages held */
-	u32 n_granted;
-	struct vm_area_struct *held; /* NULL: all pages are counted */
-	struct mmh_page {
-		struct page *page; /* NULL: taken back, and put */
-		grant_ref_t ref;
-		bool counted;
-	} pages[];
-};
-
-static unsigned long exported_pages;
-module_param(exported_pages, ulong, 0444);
-MODULE_PARM_DESC(exported_pages, "pages that domains have access to now");
-
-static void dying_retry(struct work_struct *work);
-
-static LIST_HEAD(dying);
-static DEFINE_MUTEX(dying_lock); /* and exported_pages */
-static DECLARE_DELAYED_WORK(dying_work, dying_retry);
 
 int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind)
 {
 	int r = 0;
 
-	if (bind->flags || !bind->max_pages || bind->max_pages > EXPORT_PAGES_MAX)
+	if (bind->flags || !bind->max_pages || bind->max_pages > MMH_PAGES_MAX)
 		return -EINVAL;
 	if (bind->domid >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
@@ -106,7 +73,8 @@ static int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned 
 #endif
 
 /* A page that the driver has mapped without giving it to the memory management. */
-static int page_raw(struct vm_area_struct *vma, unsigned long address, bool write, struct mmh_page *found)
+static int page_raw(struct vm_area_struct *vma, unsigned long address, bool write, struct page **pagep,
+		    bool *countedp)
 {
 	unsigned long pfn;
 	int r = pfn_find(vma, address, &pfn);
@@ -122,35 +90,40 @@ static int page_raw(struct vm_area_struct *vma, unsigned long address, bool writ
 	/* Device memory cannot be granted. */
 	if (!pfn_valid(pfn) || !page_is_ram(pfn))
 		return -EREMOTEIO;
-	found->page = pfn_to_page(pfn);
-	found->counted = get_page_unless_zero(compound_head(found->page));
+	*pagep = pfn_to_page(pfn);
+	*countedp = get_page_unless_zero(compound_head(*pagep));
 	return 0;
 }
 
-static int page_find(struct vm_area_struct *vma, unsigned long address, bool write, struct mmh_page *found)
+static int page_find(struct vm_area_struct *vma, unsigned long address, bool write, struct page **pagep,
+		     bool *countedp)
 {
 	unsigned int flags = write ? FOLL_WRITE : 0;
 	long n;
 
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO))
-		return page_raw(vma, address, write, found);
+		return page_raw(vma, address, write, pagep, countedp);
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	n = get_user_pages(address, 1, flags, &found->page);
+	n = get_user_pages(address, 1, flags, pagep);
 #else
-	n = get_user_pages(address, 1, flags, &found->page, NULL);
+	n = get_user_pages(address, 1, flags, pagep, NULL);
 #endif
-	found->counted = n == 1;
+	*countedp = true;
 	return n == 1 ? 0 : n < 0 ? n : -EFAULT;
 }
 
-/* One more mapping of the driver's, as fork(2) makes it, for pages without a count. Not
- * where the driver might empty its mappings, which is where it can fill them in again. */
-static int vma_hold(struct mmh_export *made, const struct vm_area_struct *vma)
+/* One more mapping of the driver's, as fork(2) makes it, for `n` pages without a count.
+ * Not where the driver might empty its mappings, which is where it can fill them in
+ * again. */
+static int vma_hold(struct mmh_pages *made, const struct vm_area_struct *vma, unsigned long n)
 {
 	const struct vm_operations_struct *ops = vma->vm_ops;
 
 	if ((vma->vm_flags & VM_DONTCOPY) || (ops && (ops->fault || ops->huge_fault)))
 		return -EREMOTEIO;
+	made->uncounted = bitmap_zalloc(n, GFP_KERNEL_ACCOUNT);
+	if (!made->uncounted)
+		return -ENOMEM;
 	made->held = kmemdup(vma, sizeof(*vma), GFP_KERNEL_ACCOUNT);
 	if (!made->held)
 		return -ENOMEM;
@@ -160,20 +133,6 @@ static int vma_hold(struct mmh_export *made, const struct vm_area_struct *vma)
 	/* Nobody else can see to its end. */
 	__module_get(THIS_MODULE);
 	return 0;
-}
-
-static void export_free(struct mmh_export *made)
-{
-	struct vm_area_struct *held = made->held;
-
-	if (held) {
-		if (held->vm_ops && held->vm_ops->close)
-			held->vm_ops->close(held);
-		fput(held->vm_file);
-		kfree(held);
-		module_put(THIS_MODULE);
-	}
-	kvfree(made);
 }
 
 /* A device's file, or that of a buffer which one has exported (dma-buf.c has a file
@@ -202,11 +161,11 @@ static int vma_check(const struct vm_area_struct *vma, const struct mmhelper_exp
 	return 0;
 }
 
-static int pages_take(struct mmh_daemon *daemon, struct mmh_export *made, struct mmhelper_export *export)
+static int pages_take(struct mmh_daemon *daemon, struct mmh_pages *made, struct mmhelper_export *export)
 {
-	bool write = export->flags & MMHELPER_EXPORT_WRITE;
 	unsigned long n = export->length >> PAGE_SHIFT;
 	struct vm_area_struct *vma;
+	bool counted;
 	int r;
 
 	mmap_read_lock(daemon->mm);
@@ -215,118 +174,17 @@ static int pages_take(struct mmh_daemon *daemon, struct mmh_export *made, struct
 	if (r == 0)
 		export->cache = cache_of(vma);
 	while (r == 0 && made->n < n) {
-		struct mmh_page *page = &made->pages[made->n];
-
-		r = page_find(vma, export->address + ((unsigned long)made->n << PAGE_SHIFT), write, page);
+		r = page_find(vma, export->address + ((unsigned long)made->n << PAGE_SHIFT), made->write,
+			      &made->pages[made->n], &counted);
+		if (r == 0 && !counted && !made->held)
+			r = vma_hold(made, vma, n);
+		if (r == 0 && !counted)
+			__set_bit(made->n, made->uncounted);
 		if (r == 0)
 			made->n++;
-		if (r == 0 && !page->counted && !made->held)
-			r = vma_hold(made, vma);
 		cond_resched();
 	}
 	mmap_read_unlock(daemon->mm);
-	return r;
-}
-
-static int pages_grant(struct mmh_daemon *daemon, struct mmh_export *made, bool write)
-{
-	int ref = 0;
-
-	mutex_lock(&dying_lock);
-	for (; made->n_granted < made->n; made->n_granted++) {
-		struct page *page = made->pages[made->n_granted].page;
-
-		ref = gnttab_grant_foreign_access(daemon->domid, xen_page_to_gfn(page), !write);
-		if (ref < 0)
-			break;
-		made->pages[made->n_granted].ref = ref;
-		exported_pages++;
-	}
-	mutex_unlock(&dying_lock);
-	return ref < 0 ? ref : 0;
-}
-
-/* Takes back what the guest does not map. True if that is all. Under dying_lock. */
-static bool export_try(struct mmh_export *made)
-{
-	bool all = true;
-
-	lockdep_assert_held(&dying_lock);
-
-	for (u32 i = 0; i < made->n; i++) {
-		if (!made->pages[i].page)
-			continue;
-		if (i < made->n_granted) {
-			if (!gnttab_try_end_foreign_access(made->pages[i].ref)) {
-				all = false;
-				continue;
-			}
-			exported_pages--;
-		}
-		if (made->pages[i].counted)
-			put_page(made->pages[i].page);
-		made->pages[i].page = NULL;
-	}
-	return all;
-}
-
-static void dying_retry(struct work_struct *work)
-{
-	struct mmh_export *made, *next;
-	LIST_HEAD(ended);
-
-	mutex_lock(&dying_lock);
-	list_for_each_entry_safe(made, next, &dying, entry) {
-		if (export_try(made))
-			list_move(&made->entry, &ended);
-	}
-	if (!list_empty(&dying))
-		schedule_delayed_work(&dying_work, HZ);
-	mutex_unlock(&dying_lock);
-	/* Here drivers are called. */
-	list_for_each_entry_safe(made, next, &ended, entry)
-		export_free(made);
-}
-
-static void export_kill(struct mmh_export *made)
-{
-	mutex_lock(&dying_lock);
-	list_add(&made->entry, &dying);
-	mutex_unlock(&dying_lock);
-	dying_retry(NULL);
-}
-
-static u64 dying_pages(u16 domid)
-{
-	struct mmh_export *made;
-	u64 n = 0;
-
-	mutex_lock(&dying_lock);
-	list_for_each_entry(made, &dying, entry)
-		if (made->domid == domid)
-			n += made->n;
-	mutex_unlock(&dying_lock);
-	return n;
-}
-
-static int refs_tell(const struct mmh_export *made, u64 refs)
-{
-	u32 __user *user = u64_to_user_ptr(refs);
-
-	for (u32 i = 0; i < made->n; i++)
-		if (put_user(made->pages[i].ref, user + i))
-			return -EFAULT;
-	return 0;
-}
-
-static int export_fill(struct mmh_daemon *daemon, struct mmh_export *made, struct mmhelper_export *export)
-{
-	int r = pages_take(daemon, made, export);
-
-	if (r == 0)
-		r = pages_grant(daemon, made, export->flags & MMHELPER_EXPORT_WRITE);
-	if (r == 0)
-		r = refs_tell(made, export->refs);
 	return r;
 }
 
@@ -340,12 +198,12 @@ static int export_check(const struct mmh_daemon *daemon, const struct mmhelper_e
 		return -EINVAL;
 	if (!daemon->mm || daemon->mm != current->mm)
 		return -EPERM;
-	return n + daemon->n_pages + dying_pages(daemon->domid) > daemon->max_pages ? -ERANGE : 0;
+	return n + daemon->n_pages + pages_dying(daemon->domid) > daemon->max_pages ? -ERANGE : 0;
 }
 
 static bool id_used(const struct mmh_daemon *daemon, u32 id)
 {
-	struct mmh_export *made;
+	struct mmh_pages *made;
 
 	list_for_each_entry(made, &daemon->exports, entry)
 		if (made->id == id)
@@ -355,21 +213,22 @@ static bool id_used(const struct mmh_daemon *daemon, u32 id)
 
 int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export)
 {
-	struct mmh_export *made;
+	struct mmh_pages *made;
 	int r;
 
 	mutex_lock(&daemon->lock);
 	r = export_check(daemon, export);
 	if (r)
 		goto out;
-	made = kvzalloc(struct_size(made, pages, export->length >> PAGE_SHIFT), GFP_KERNEL_ACCOUNT);
+	made = pages_new(export->length >> PAGE_SHIFT, false, export->flags & MMHELPER_EXPORT_WRITE);
 	r = -ENOMEM;
 	if (!made)
 		goto out;
-	made->domid = daemon->domid;
-	r = export_fill(daemon, made, export);
+	r = pages_take(daemon, made, export);
+	if (r == 0)
+		r = pages_grant(made, daemon->domid, export->refs);
 	if (r) {
-		export_kill(made);
+		pages_free(made);
 		goto out;
 	}
 	do
@@ -385,7 +244,7 @@ out:
 
 int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport)
 {
-	struct mmh_export *made;
+	struct mmh_pages *made;
 	int r = -ENOENT;
 
 	if (unexport->pad)
@@ -395,7 +254,7 @@ int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport)
 		if (made->id == unexport->id) {
 			list_del(&made->entry);
 			daemon->n_pages -= made->n;
-			export_kill(made);
+			pages_free(made);
 			r = 0;
 			break;
 		}
@@ -406,24 +265,10 @@ int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport)
 
 void export_daemon_end(struct mmh_daemon *daemon)
 {
-	struct mmh_export *made, *next;
+	struct mmh_pages *made, *next;
 
 	list_for_each_entry_safe(made, next, &daemon->exports, entry)
-		export_kill(made);
+		pages_free(made);
 	if (daemon->mm)
 		mmdrop(daemon->mm);
-}
-
-/* What guests still map is left to Linux's grant code. */
-void export_exit(void)
-{
-	struct mmh_export *made, *next;
-
-	cancel_delayed_work_sync(&dying_work);
-	list_for_each_entry_safe(made, next, &dying, entry) {
-		for (u32 i = 0; i < made->n; i++)
-			if (made->pages[i].page)
-				gnttab_end_foreign_access(made->pages[i].ref, made->pages[i].page);
-		kvfree(made);
-	}
 }

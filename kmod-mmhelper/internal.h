@@ -6,10 +6,13 @@
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
 #include <linux/wait.h>
+
+#include <xen/interface/grant_table.h>
 
 #include "mmhelper.h"
 
@@ -29,7 +32,6 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 /* An open file of the device: one daemon. */
 struct mmh_daemon {
 	/* guest; under mmh_lock */
-	struct list_head nodes; /* struct mmh_node */
 	struct list_head maps; /* struct mmh_map, until its end is told */
 	struct list_head events; /* struct mmh_map with something to tell */
 	wait_queue_head_t wait;
@@ -40,7 +42,7 @@ struct mmh_daemon {
 	u64 max_pages;
 	u64 n_pages;
 	u32 last_id;
-	struct list_head exports; /* struct mmh_export */
+	struct list_head exports; /* struct mmh_pages */
 };
 
 /* Requests, adopted nodes and tracked mappings. Nothing that moves data takes it. */
@@ -84,19 +86,55 @@ int descriptor_ask(struct mmh_daemon *daemon, struct mmhelper_ask *ask);
 long descriptor_take(void);
 void descriptor_daemon_end(struct mmh_daemon *daemon);
 
-/* export.c: pages for another domain. */
+#define MMH_PAGES_MAX (1u << 20) /* held at a time: 4 GiB, so that sums stay small */
+
+/* pages.c: pages that are held for another domain or process. */
+struct mmh_pages {
+	struct list_head entry; /* among the daemon's exports, or the dying */
+	u32 id; /* of an export */
+	u16 domid;
+	bool pinned; /* FOLL_PIN; else each has a reference, if it has a count */
+	bool write; /* they may be written */
+	bool unmapping; /* pin.c */
+	u32 n;
+	u32 n_granted;
+	grant_ref_t *refs;
+	struct vm_area_struct *held; /* export.c: a mapping of those without a count, or NULL */
+	unsigned long *uncounted; /* a bit for each of those; NULL: there are none */
+	atomic_t n_areas; /* pin.c: it is mapped in, and one; 0: it is not mapped */
+	struct mmu_interval_notifier notifier; /* pin.c */
+	struct page *pages[]; /* NULL: put back */
+};
+
+/* Room for `n` pages, none in it yet; NULL when memory is short. */
+struct mmh_pages *pages_new(unsigned long n, bool pinned, bool write);
+/* Puts them back, and frees it; what a domain still maps later. */
+void pages_free(struct mmh_pages *pages);
+#ifdef CONFIG_XEN
+/* Grants all to the domain; `refs` is where the caller wants their numbers. On failure
+ * some may have been granted. */
+int pages_grant(struct mmh_pages *pages, u16 domid, u64 refs);
+#else
+#define pages_grant(pages, domid, refs) (-EOPNOTSUPP)
+#endif
+/* How many wait until this domain lets go. */
+u64 pages_dying(u16 domid);
+void pages_exit(void);
+
+/* pin.c: memory of a program. */
+int pin_make(struct mmh_daemon *daemon, struct mmhelper_pin *pin);
+
+/* export.c: a driver's pages for another domain. */
 #ifdef CONFIG_XEN
 int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind);
 int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export);
 int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport);
 void export_daemon_end(struct mmh_daemon *daemon);
-void export_exit(void);
 #else
 #define export_bind(daemon, bind) (-EOPNOTSUPP)
 #define export_make(daemon, export) (-EOPNOTSUPP)
 #define export_end(daemon, unexport) (-EOPNOTSUPP)
 #define export_daemon_end(daemon) ((void)(daemon))
-#define export_exit() ((void)0)
 #endif
 
 #endif

@@ -4,9 +4,9 @@
  *
  * Objects: a daemon is an open file of the device. In the guest it has adopted
  * nodes (node.c), tracked mappings (map.c) and files on their way to programs
- * (descriptor.c), in the driver domain exports
- * (export.c); all of it ends with the file. Only this file knows the numbers of
- * the commands.
+ * (descriptor.c), in the driver domain exports (export.c); all of it ends with the
+ * file. Pinned memory (pin.c) is a file of its own. Only this file knows the numbers
+ * of the commands.
  */
 #include <linux/capability.h>
 #include <linux/miscdevice.h>
@@ -28,7 +28,6 @@ static int mmh_open(struct inode *inode, struct file *file)
 	daemon = kzalloc(sizeof(*daemon), GFP_KERNEL);
 	if (!daemon)
 		return -ENOMEM;
-	INIT_LIST_HEAD(&daemon->nodes);
 	INIT_LIST_HEAD(&daemon->maps);
 	INIT_LIST_HEAD(&daemon->events);
 	INIT_LIST_HEAD(&daemon->exports);
@@ -59,6 +58,7 @@ union mmh_argument {
 	struct mmhelper_revoke revoke;
 	struct mmhelper_give give;
 	struct mmhelper_ask ask;
+	struct mmhelper_pin pin;
 	struct mmhelper_bind bind;
 	struct mmhelper_export export;
 	struct mmhelper_unexport unexport;
@@ -84,6 +84,8 @@ static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
 		return descriptor_give(daemon, &argument->give);
 	case MMHELPER_ASK:
 		return descriptor_ask(daemon, &argument->ask);
+	case MMHELPER_PIN:
+		return pin_make(daemon, &argument->pin);
 	case MMHELPER_BIND:
 		return export_bind(daemon, &argument->bind);
 	case MMHELPER_EXPORT:
@@ -177,7 +179,7 @@ static void __exit mmh_exit(void)
 {
 	misc_deregister(&mmh_device);
 	node_exit();
-	export_exit();
+	pages_exit();
 }
 
 module_init(mmh_init);

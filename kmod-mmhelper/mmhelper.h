@@ -18,8 +18,8 @@
 /*
  * ---- guest ----
  *
- * A program's mmap(2), lseek(2) or fcntl(O_ASYNC) on an adopted node becomes an
- * ioctl of that node for its CUSE daemon: this command, and a token as argument.
+ * A program's mmap(2), lseek(2), fcntl(O_ASYNC), and large read(2) or write(2), on an
+ * adopted node becomes an ioctl of that node for its CUSE daemon: this command, and a token as argument.
  * The daemon fetches what is asked by the token, supplies the result, and answers
  * the ioctl with 0, or with a negative errno for the program.
  */
@@ -35,6 +35,10 @@ enum mmhelper_kind {
 	MMHELPER_SEEK, /* offset, and whence in flags */
 	MMHELPER_ASYNC, /* flags: 1 on, 0 off */
 	MMHELPER_NAME, /* what the daemon calls this open file: for ASK, a RESULT */
+	/* read(2) or write(2) of `length` bytes at address `offset`; flags: of the open
+	 * file. RESULT is the call's; without one CUSE serves it, piece by piece. */
+	MMHELPER_READ,
+	MMHELPER_WRITE,
 };
 
 #define MMHELPER_MAP_READ 1u
@@ -55,6 +59,7 @@ struct mmhelper_fetch {
 struct mmhelper_adopt {
 	__s32 fd;
 	__u32 flags; /* zero */
+	__u64 direct_from; /* bytes: READ and WRITE are asked from this size up; 0: never */
 };
 
 #define MMHELPER_SUPPLY_TRACKED 1u /* tell when the last mapping is gone, and end it with this file */
@@ -116,7 +121,22 @@ struct mmhelper_ask {
 	__s64 value; /* out; zero */
 };
 
-/* The result of a SEEK or a NAME. */
+/* Pins the pages under a range of the memory of a thread, which waits in a call on a
+ * node. Returns a descriptor that holds them: its end lets them go. For a bound file
+ * (BIND) they are granted to the domain, and stay pinned until that has let go, too.
+ * Else the descriptor can be mapped, once, shared and as a whole; drivers can pin what
+ * is mapped so. EFAULT: not all of it can be pinned; ERANGE: the domain does not let go
+ * of too many. */
+struct mmhelper_pin {
+	__s32 pid; /* thread; as in the CUSE request */
+	__u32 flags; /* MMHELPER_PIN_… */
+	__u64 address;
+	__u64 length; /* bytes */
+	__u64 refs; /* bound: where to put a __u32 for each page; else zero */
+};
+#define MMHELPER_PIN_WRITE 1u /* they will be written */
+
+/* The result of a SEEK, a NAME, a READ or a WRITE. */
 struct mmhelper_result {
 	__u64 token;
 	__s64 value;
@@ -130,14 +150,14 @@ struct mmhelper_signal {
 };
 
 /*
- * ---- driver domain ----
+ * ---- driver domain, and pins between domains ----
  */
 
 /* Binds the file to a domain and to the calling process, once. */
 struct mmhelper_bind {
 	__u32 domid;
 	__u32 flags; /* zero */
-	__u64 max_pages; /* exported at a time */
+	__u64 max_pages; /* exported at a time; of pins, those that it does not let go of */
 };
 
 #define MMHELPER_EXPORT_WRITE 1u
@@ -171,6 +191,7 @@ struct mmhelper_unexport {
 #define MMHELPER_REVOKE _IOW(0xf9, 0x06, struct mmhelper_revoke)
 #define MMHELPER_GIVE _IOW(0xf9, 0x07, struct mmhelper_give)
 #define MMHELPER_ASK _IOWR(0xf9, 0x08, struct mmhelper_ask)
+#define MMHELPER_PIN _IOW(0xf9, 0x09, struct mmhelper_pin)
 #define MMHELPER_BIND _IOW(0xf9, 0x10, struct mmhelper_bind)
 #define MMHELPER_EXPORT _IOWR(0xf9, 0x11, struct mmhelper_export)
 #define MMHELPER_UNEXPORT _IOW(0xf9, 0x12, struct mmhelper_unexport)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Nodes of CUSE daemons that have mmap, lseek and SIGIO, and whose ioctls tell whether
- * the file is non-blocking.
+ * Nodes of CUSE daemons that have mmap, lseek and SIGIO, whose ioctls tell whether the
+ * file is non-blocking, and whose large reads and writes the daemon gets as one.
  *
  * A daemon adopts the character device of a node: its file operations are replaced
  * by a copy with ours added, which is what files opened from then on have. What a
@@ -10,7 +10,8 @@
  * of ours, knows the open file, and ends the wait when it dies. A request's token
  * cannot be guessed, so no program can have its own request answered by another.
  *
- * mmh_lock covers requests, nodes and the list of those who want SIGIO.
+ * mmh_lock covers requests, nodes and the list of those who want SIGIO. Nodes are
+ * looked up under RCU.
  */
 #include <linux/capability.h>
 #include <linux/cdev.h>
@@ -18,7 +19,9 @@
 #include <linux/fuse.h>
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 
 #include <xen/xen.h>
 
@@ -26,7 +29,10 @@
 
 struct mmh_node {
 	struct list_head entry;
+	struct rcu_head rcu;
+	struct mmh_daemon *daemon;
 	struct cdev *cdev;
+	u64 direct_from;
 };
 
 enum request_state {
@@ -43,7 +49,7 @@ struct mmh_request {
 	struct mmhelper_supply supply;
 	struct file *backing;
 	struct mmh_map *map;
-	/* SEEK */
+	/* SEEK, NAME, READ, WRITE */
 	s64 value;
 };
 
@@ -55,6 +61,7 @@ struct mmh_async {
 	struct fasync_struct *list;
 };
 
+static LIST_HEAD(nodes);
 static LIST_HEAD(requests);
 static LIST_HEAD(asyncs);
 static DEFINE_MUTEX(async_mutex); /* changes of `asyncs` and of its lists */
@@ -264,7 +271,7 @@ int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
 	spin_lock(&mmh_lock);
 	request = request_find(result->token);
 	if (request && request->state == REQUEST_FETCHED &&
-	    (request->ask.kind == MMHELPER_SEEK || request->ask.kind == MMHELPER_NAME)) {
+	    request->ask.kind != MMHELPER_MAP && request->ask.kind != MMHELPER_ASYNC) {
 		request->state = REQUEST_DONE;
 		request->value = result->value;
 		r = 0;
@@ -275,17 +282,28 @@ int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
 
 /* ---- ioctl ---- */
 
+/* The node of an open file, under RCU. */
+static struct mmh_node *node_of(const struct file *file)
+{
+	struct mmh_node *node;
+
+	list_for_each_entry_rcu(node, &nodes, entry)
+		if (node->cdev == file_inode(file)->i_cdev)
+			return node;
+	return NULL;
+}
+
 bool node_owns(struct mmh_daemon *daemon, const struct file *file)
 {
 	struct mmh_node *node;
-	bool owns = false;
+	bool owns;
 
 	if (file->f_op != &node_fops)
 		return false;
-	spin_lock(&mmh_lock);
-	list_for_each_entry(node, &daemon->nodes, entry)
-		owns |= node->cdev == file_inode(file)->i_cdev;
-	spin_unlock(&mmh_lock);
+	rcu_read_lock();
+	node = node_of(file);
+	owns = node && node->daemon == daemon;
+	rcu_read_unlock();
 	return owns;
 }
 
@@ -324,6 +342,60 @@ static long node_compat_ioctl(struct file *file, unsigned int command, unsigned 
 	return r == MMHELPER_IOCTL_GIVEN ? descriptor_take() : r;
 }
 #endif
+
+/* ---- read and write ---- */
+
+/* Whether the daemon shall have a call as a whole. */
+static bool is_direct(struct kiocb *iocb, const struct iov_iter *iter)
+{
+	struct mmh_node *node;
+	bool direct;
+
+	if (!iter_is_ubuf(iter) || !is_sync_kiocb(iocb) || (iocb->ki_flags & IOCB_NOWAIT))
+		return false;
+	rcu_read_lock();
+	node = node_of(iocb->ki_filp);
+	direct = node && node->direct_from && iov_iter_count(iter) >= node->direct_from;
+	rcu_read_unlock();
+	return direct;
+}
+
+/* True if it was served, and *r is the call's result. */
+static bool direct_run(struct kiocb *iocb, struct iov_iter *iter, enum mmhelper_kind kind, ssize_t *r)
+{
+	struct mmh_request request = {
+		.ask.kind = kind,
+		.ask.flags = iocb->ki_filp->f_flags,
+		.ask.offset = (s64)((unsigned long)iter->ubuf + iter->iov_offset),
+		.ask.length = iov_iter_count(iter),
+	};
+
+	*r = request_run(iocb->ki_filp, &request);
+	if (*r || request.state != REQUEST_DONE)
+		return *r;
+	*r = min_t(s64, request.value, request.ask.length);
+	if (*r > 0)
+		iov_iter_advance(iter, *r);
+	return true;
+}
+
+static ssize_t node_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	ssize_t r;
+
+	if (is_direct(iocb, iter) && direct_run(iocb, iter, MMHELPER_READ, &r))
+		return r;
+	return cuse_fops->read_iter(iocb, iter);
+}
+
+static ssize_t node_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	ssize_t r;
+
+	if (is_direct(iocb, iter) && direct_run(iocb, iter, MMHELPER_WRITE, &r))
+		return r;
+	return cuse_fops->write_iter(iocb, iter);
+}
 
 /* ---- SIGIO ---- */
 
@@ -432,7 +504,7 @@ static int fops_take(const struct file_operations *fops)
 {
 	if (cuse_fops)
 		return fops == cuse_fops ? 0 : -EINVAL;
-	if (!is_cuse(fops) || !fops->unlocked_ioctl)
+	if (!is_cuse(fops) || !fops->unlocked_ioctl || !fops->read_iter || !fops->write_iter)
 		return -EINVAL;
 	if (!try_module_get(fops->owner))
 		return -ENODEV;
@@ -446,11 +518,13 @@ static int fops_take(const struct file_operations *fops)
 	node_fops.mmap = node_mmap;
 	node_fops.llseek = node_llseek;
 	node_fops.fasync = node_fasync;
+	node_fops.read_iter = node_read_iter;
+	node_fops.write_iter = node_write_iter;
 	cuse_fops = fops;
 	return 0;
 }
 
-static int cdev_adopt(struct mmh_daemon *daemon, struct cdev *cdev)
+static int cdev_adopt(struct mmh_daemon *daemon, struct cdev *cdev, u64 direct_from)
 {
 	struct mmh_node *node;
 	int r;
@@ -465,8 +539,10 @@ static int cdev_adopt(struct mmh_daemon *daemon, struct cdev *cdev)
 		return -ENOMEM;
 	kobject_get(&cdev->kobj);
 	node->cdev = cdev;
+	node->daemon = daemon;
+	node->direct_from = direct_from;
 	spin_lock(&mmh_lock);
-	list_add(&node->entry, &daemon->nodes);
+	list_add_rcu(&node->entry, &nodes);
 	spin_unlock(&mmh_lock);
 	WRITE_ONCE(cdev->ops, &node_fops);
 	return 0;
@@ -487,7 +563,7 @@ int node_adopt(struct mmh_daemon *daemon, struct mmhelper_adopt *adopt)
 	/* An open file's node has its cdev; the file holds it. */
 	mutex_lock(&adopt_mutex);
 	if (S_ISCHR(file_inode(file)->i_mode) && file_inode(file)->i_cdev)
-		r = cdev_adopt(daemon, file_inode(file)->i_cdev);
+		r = cdev_adopt(daemon, file_inode(file)->i_cdev, adopt->direct_from);
 	mutex_unlock(&adopt_mutex);
 	fput(file);
 	return r;
@@ -495,14 +571,18 @@ int node_adopt(struct mmh_daemon *daemon, struct mmhelper_adopt *adopt)
 
 static struct mmh_node *node_pop(struct mmh_daemon *daemon)
 {
-	struct mmh_node *node;
+	struct mmh_node *node, *popped = NULL;
 
 	spin_lock(&mmh_lock);
-	node = list_first_entry_or_null(&daemon->nodes, struct mmh_node, entry);
-	if (node)
-		list_del(&node->entry);
+	list_for_each_entry(node, &nodes, entry) {
+		if (node->daemon == daemon) {
+			list_del_rcu(&node->entry);
+			popped = node;
+			break;
+		}
+	}
 	spin_unlock(&mmh_lock);
-	return node;
+	return popped;
 }
 
 void node_daemon_end(struct mmh_daemon *daemon)
@@ -512,7 +592,7 @@ void node_daemon_end(struct mmh_daemon *daemon)
 	while ((node = node_pop(daemon))) {
 		WRITE_ONCE(node->cdev->ops, cuse_fops);
 		kobject_put(&node->cdev->kobj);
-		kfree(node);
+		kfree_rcu(node, rcu);
 	}
 }
 

@@ -22,6 +22,7 @@
 #include <linux/videodev2.h>
 
 #include "kmod-mmhelper/mmhelper.h"
+#include "pinned.h"
 #include "suite.h"
 
 #define PAGE 4096u
@@ -93,7 +94,15 @@ START_TEST(unknown_bits)
 		struct mmhelper_fetch fetch = { .token = 1, .flags = flag };
 		struct mmhelper_give give = { .pid = getpid(), .fd = null, .flags = flag };
 		struct mmhelper_ask ask = { .pid = getpid(), .fd = null, .value = (int64_t)flag << bit };
+		struct mmhelper_pin pin = {
+			.pid = getpid(),
+			.address = (uintptr_t)&adopt,
+			.length = 1,
+			.flags = flag,
+		};
 
+		if (!(flag & MMHELPER_PIN_WRITE))
+			refused(fd, MMHELPER_PIN, &pin, EINVAL);
 		refused(fd, MMHELPER_GIVE, &give, EINVAL); /* known: it is no node's file */
 		refused(fd, MMHELPER_ASK, &ask, EINVAL);
 		refused(fd, MMHELPER_ADOPT, &adopt, EINVAL);
@@ -179,6 +188,130 @@ START_TEST(give_and_ask)
 	refused(fd, MMHELPER_ASK, &ask, EBADF);
 	close(null);
 	close(fd);
+}
+END_TEST
+
+/* ---- pins ---- */
+
+START_TEST(pin_what_cannot_be)
+{
+	uint8_t *memory = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mmhelper_pin pin = { .pid = getpid(), .address = (uintptr_t)memory, .length = 8 * PAGE };
+	static const uint64_t lengths[] = { 0, UINT64_MAX, (uint64_t)1 << 62, ((uint64_t)4 << 30) + PAGE };
+	static const int none[] = { -1, INT32_MIN, INT32_MAX, 2 };
+	long long before = pinned();
+	int fd = helper_open();
+
+	munmap(memory + 3 * PAGE, PAGE);
+	mprotect(memory + 5 * PAGE, PAGE, PROT_READ);
+	refused(fd, MMHELPER_PIN, &pin, EFAULT);
+	pin.address += 4 * PAGE;
+	pin.length = 4 * PAGE;
+	pin.flags = MMHELPER_PIN_WRITE;
+	refused(fd, MMHELPER_PIN, &pin, EFAULT);
+	pin.address = 0xffff888000000000;
+	refused(fd, MMHELPER_PIN, &pin, EFAULT);
+	pin.address = UINT64_MAX - PAGE;
+	refused(fd, MMHELPER_PIN, &pin, EINVAL);
+	pin.address = (uintptr_t)memory;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		pin.length = lengths[i];
+		refused(fd, MMHELPER_PIN, &pin, EINVAL);
+	}
+	pin.length = PAGE;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		pin.pid = none[i];
+		refused(fd, MMHELPER_PIN, &pin, ESRCH);
+	}
+	/* References, and no domain to grant to. */
+	pin.pid = getpid();
+	pin.refs = (uintptr_t)memory;
+	refused(fd, MMHELPER_PIN, &pin, EINVAL);
+	ck_assert_int_eq(pinned(), before);
+	munmap(memory, 8 * PAGE);
+	close(fd);
+}
+END_TEST
+
+/* What the process that works on the pages may do with them. */
+START_TEST(pin_and_map)
+{
+	uint8_t *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mmhelper_pin pin = {
+		.pid = getpid(),
+		.address = (uintptr_t)memory + 1,
+		.length = 3 * PAGE,
+		.flags = MMHELPER_PIN_WRITE,
+	};
+	long long before = pinned();
+	int fd = helper_open(), pages, readonly;
+	uint8_t *mapped, *moved, *place;
+
+	memset(memory, 1, 4 * PAGE);
+	pages = ioctl(fd, MMHELPER_PIN, &pin);
+	ck_assert_msg(pages >= 0, "PIN: %s", strerror(errno));
+	ck_assert_int_eq(pinned(), before + 4);
+	/* As a whole, from its begin, shared; one at a time. */
+	ck_assert_ptr_eq(mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, pages, 0), MAP_FAILED);
+	ck_assert_ptr_eq(mmap(NULL, 5 * PAGE, PROT_READ, MAP_SHARED, pages, 0), MAP_FAILED);
+	ck_assert_ptr_eq(mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, pages, PAGE), MAP_FAILED);
+	ck_assert_ptr_eq(mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE, pages, 0), MAP_FAILED);
+	mapped = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, pages, 0);
+	ck_assert_msg(mapped != MAP_FAILED, "mmap: %s", strerror(errno));
+	ck_assert_ptr_eq(mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, pages, 0), MAP_FAILED);
+	ck_assert_uint_eq(mapped[3 * PAGE], 1);
+	mapped[2 * PAGE] = 9;
+	ck_assert_uint_eq(memory[2 * PAGE], 9);
+	/* It stays in one piece, and in its place or not. */
+	ck_assert_int_eq(munmap(mapped, PAGE), -1);
+	ck_assert_int_eq(mprotect(mapped, PAGE, PROT_READ), -1);
+	place = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	moved = mremap(mapped, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+	if (moved != MAP_FAILED) {
+		ck_assert_uint_eq(moved[2 * PAGE], 9);
+		mapped = moved;
+	}
+	ck_assert_int_eq(madvise(mapped, 4 * PAGE, MADV_DONTNEED), 0);
+	/* The pages are held until both are gone. */
+	close(pages);
+	ck_assert_int_eq(pinned(), before + 4);
+	munmap(mapped, 4 * PAGE);
+	ck_assert_int_eq(pinned(), before);
+
+	pin.flags = 0;
+	readonly = ioctl(fd, MMHELPER_PIN, &pin);
+	ck_assert_int_ge(readonly, 0);
+	ck_assert_ptr_eq(mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, readonly, 0), MAP_FAILED);
+	mapped = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, readonly, 0);
+	ck_assert_ptr_ne(mapped, MAP_FAILED);
+	ck_assert_int_eq(mprotect(mapped, 4 * PAGE, PROT_READ | PROT_WRITE), -1);
+	munmap(memory, 4 * PAGE);
+	ck_assert_uint_eq(mapped[2 * PAGE], 9);
+	munmap(mapped, 4 * PAGE);
+	close(readonly);
+	ck_assert_int_eq(pinned(), before);
+	close(fd);
+}
+END_TEST
+
+/* A process that dies with all of it. */
+START_TEST(pin_and_die)
+{
+	long long before = pinned();
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct mmhelper_pin pin = { .pid = getppid(), .address = (uintptr_t)&before, .length = 8 };
+		int pages = ioctl(helper_open(), MMHELPER_PIN, &pin);
+		void *mapped = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, pages, 0);
+
+		_exit(mapped != MAP_FAILED && *((uint8_t *)mapped + ((uintptr_t)&before & (PAGE - 1))) ==
+						      (uint8_t)before ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(pinned(), before);
 }
 END_TEST
 
@@ -356,6 +489,9 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, made_up);
 	tcase_add_test(tcase, adopt_what_is_no_node);
 	tcase_add_test(tcase, give_and_ask);
+	tcase_add_test(tcase, pin_what_cannot_be);
+	tcase_add_test(tcase, pin_and_map);
+	tcase_add_test(tcase, pin_and_die);
 	tcase_add_test(tcase, unbound);
 	tcase_add_test(tcase, export_what_is_no_device);
 	tcase_add_test(tcase, export_and_end);

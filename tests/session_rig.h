@@ -66,6 +66,7 @@ void rig_expect_violation(struct raw *raw, const char *text);
 TCase *case_descriptors(void);
 TCase *case_misuse(void);
 TCase *case_nested(void);
+TCase *case_pages(void);
 TCase *case_pressure(void);
 TCase *case_on_demand(void);
 TCase *case_mirror(void);

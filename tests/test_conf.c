@@ -168,6 +168,7 @@ static const struct {
 	{ "guest \"*\" { xen = x }\n", "guest \"*\": this is no name for a guest" },
 	{ "guest \"a\" {\n xen = x\n max-handles = 0\n}", ":3: guest \"a\": max-handles: 0 is out" },
 	{ "guest \"a\" {\n xen = x\n max-mapped = 5000\n}", ":3: guest \"a\": max-mapped: 5000 is out" },
+	{ "guest \"a\" {\n xen = x\n max-pinned = 0\n}", ":3: guest \"a\": max-pinned: 0 is out" },
 	{ "guest \"a\" { xen = x max-handles = y }", "guest \"a\": invalid integer value" },
 	{ "guest \"a\" { xen = x\n wen = y }", ":2: guest \"a\": no such option 'wen'" },
 	{ "guest \"a\" { xen = x }\nguest \"a\" { xen = y }\n",

@@ -494,6 +494,7 @@ int main(void)
 	tcase_add_test(tcase, what_the_driver_writes_is_kept);
 	suite_add_tcase(suite, tcase);
 	suite_add_tcase(suite, case_constructs());
+	suite_add_tcase(suite, case_kept());
 	suite_add_tcase(suite, case_rows());
 	suite_add_tcase(suite, case_lies());
 

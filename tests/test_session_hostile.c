@@ -94,7 +94,7 @@ END_TEST
 static const struct {
 	uint16_t opcode;
 	uint64_t tag;
-	uint8_t bytes[64];
+	uint8_t bytes[80];
 	size_t size; /* of body and payload */
 	const char *text;
 } malformed[] = {
@@ -116,7 +116,14 @@ static const struct {
 	{ PROTO_IOCTL, 1, { [32] = 1, [33] = 1 }, 40, "IOCTL: n_ranges 257 is over 256" },
 	{ PROTO_IOCTL, 1, { [32] = 1 }, 40, "IOCTL: n_ranges 1 does not fit" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 0 }, 56, "IOCTL: range 0: direction is 0x0" },
-	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 8 }, 56, "IOCTL: range 0: direction is 0x8" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 16 }, 56, "IOCTL: range 0: direction is 0x10" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 8 }, 56, "IOCTL: range 0: pages of 0 bytes" },
+	{ PROTO_IOCTL, 1, { [32] = 1, [48] = 9, [52] = 8 }, 56, "IOCTL: range 0: pages of 9 bytes" },
+	{ PROTO_IOCTL, 1, { [32] = 2, [48] = 8, [52] = 8, [68] = 3 }, 80, "IOCTL: range 1: memory after" },
+	{ PROTO_DIRECT, 1, { 0 }, 40, "DIRECT: size 0" },
+	{ PROTO_DIRECT, 1, { [16] = 1, [21] = 16 }, 40, "DIRECT: size 1 from 4096 on" },
+	{ PROTO_DIRECT, 1, { [16] = 1, [28] = 2 }, 40, "write 2" },
+	{ PROTO_DIRECT, 1, { [16] = 1, [32] = 1 }, 40, "n_refs 1 with 0 bytes" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [52] = 4 }, 56, "IOCTL: range 0: a descriptor of 0 bytes" },
 	{ PROTO_IOCTL, 1, { [32] = 1, [48] = 8, [52] = 1 }, 56, "IOCTL: ranges need 24 bytes" },
 	{ PROTO_IOCTL, 1, { [32] = 0 }, 48, "IOCTL: ranges need 0 bytes" },
@@ -286,7 +293,7 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("session_hostile");
-	TCase *tcase = tcase_create("malformed"), *others[] = { case_descriptors(), case_misuse(), case_nested(),
+	TCase *tcase = tcase_create("malformed"), *others[] = { case_descriptors(), case_misuse(), case_nested(), case_pages(),
 								   case_pressure(), case_on_demand(),
 								   case_mirror() };
 	SRunner *runner;

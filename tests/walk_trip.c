@@ -17,6 +17,7 @@
 struct layout_facts trip_facts;
 uint32_t trip_limit;
 int trip_number;
+uint64_t trip_kept;
 uint32_t trip_changed;
 
 static struct gather *gather;
@@ -33,6 +34,12 @@ void trip_setup(void)
 	trip_limit = walk_limit(PROTO_MESSAGE_MAX);
 	trip_facts = (struct layout_facts){ 0 };
 	trip_number = -1;
+	trip_kept = 0;
+}
+
+struct walk *trip_walk(void)
+{
+	return declared_walked(declared);
 }
 
 void trip_teardown(void)
@@ -145,6 +152,9 @@ int trip_drive(const struct trip_message *message, trip_driver *driver)
 
 	while ((fixup = walk_descriptor(walk, &at, LAYOUT_IN)))
 		fixup->ours = (uint32_t)trip_number;
+	at = 0;
+	while (trip_kept && (fixup = walk_kept(walk, &at)))
+		fixup->ours = trip_kept;
 	result = driver((uintptr_t)declared_argument(declared));
 	n = declared_collect(declared, NULL, NULL, &payload);
 	ck_assert_uint_eq(payload[0].iov_len, n * sizeof(*ranges));

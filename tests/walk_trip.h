@@ -34,6 +34,10 @@ struct trip_message {
 extern struct layout_facts trip_facts;
 extern uint32_t trip_limit; /* as of walk_limit() */
 extern int trip_number; /* the host's for every descriptor that the caller passes; -1: unknown */
+extern uint64_t trip_kept; /* the host's address for all memory that a driver keeps; 0: none */
+
+/* The host's walk of the last trip. */
+struct walk *trip_walk(void);
 
 /* What a row says, as layout_find() would. */
 struct layout_need trip_need(const struct layout *row);

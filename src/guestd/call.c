@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "guestd/guest.h"
+#include "guestd/kept.h"
 
 #define INLINE_MAX 16384u /* larger data goes through a bulk slot, where there are any */
 #define FRESH_NS 1000000u /* how long "ready" is believed without asking again */
@@ -89,6 +90,9 @@ void call_end(struct call *call, int error)
 		call->node->n_files--;
 		node_put(call->node);
 	}
+	pin_end(call->guest, &call->pin);
+	if (call->opcode == PROTO_IOCTL)
+		kept_call_end(call);
 	free(call->payload);
 	free(call->ranges);
 	free(call->descriptors);
@@ -183,6 +187,9 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 	else if (call->opcode == PROTO_IOCTL && call->range.direction)
 		payload[0].iov_len = sizeof(call->range);
 	call->tag = ++guest->tag << SLOT_BITS | (call->slot == NO_SLOT ? 0xff : call->slot);
+	r = call->opcode == PROTO_IOCTL ? kept_pass(call) : pin_pass(guest, &call->pin);
+	if (r < 0)
+		return r;
 	r = channel_send(guest->channel, call->opcode, call->tag, &call->body, payload, 2);
 	if (r < 0)
 		return r;
@@ -535,7 +542,7 @@ static const struct {
 } answers[] = {
 	{ PROTO_OPEN, opened },	 { PROTO_READ, read_done },	 { PROTO_WRITE, write_done },
 	{ PROTO_MMAP, mapping_mmap_done }, { PROTO_LSEEK, mapping_lseek_done },
-	{ PROTO_FASYNC, mapping_fasync_done },
+	{ PROTO_FASYNC, mapping_fasync_done }, { PROTO_DIRECT, direct_done },
 	{ PROTO_POLL, poll_done }, { PROTO_IOCTL, call_ioctl_done }, { PROTO_RELEASE, released },
 };
 
@@ -582,6 +589,8 @@ static uint32_t answer_ready(const struct proto_message *message)
 		return ((const struct proto_write_answer *)message->body)->ready;
 	case PROTO_IOCTL_ANSWER:
 		return ((const struct proto_ioctl_answer *)message->body)->ready;
+	case PROTO_DIRECT_ANSWER:
+		return ((const struct proto_direct_answer *)message->body)->ready;
 	case PROTO_POLL_ANSWER:
 		return ((const struct proto_poll_answer *)message->body)->ready;
 	default:

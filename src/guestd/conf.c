@@ -12,7 +12,10 @@
 
 #include "proto/channel.h"
 
-static const char *const keys[] = { "host", "frontend", "mount", "poll-us", "log-level" };
+static const char *const keys[] = { "host", "frontend", "mount", "poll-us", "log-level",
+				    "zero-copy", "max-pinned" };
+#define DIRECT_FROM_DEFAULT (128u * 1024) /* where CUSE would split it */
+#define PAGES_PER_MIB 256u
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 
 void config_init(struct guest_config *config)
@@ -20,6 +23,8 @@ void config_init(struct guest_config *config)
 	*config = (struct guest_config){
 		.poll_us = CHANNEL_POLL_AUTO,
 		.log_level = LOG_LEVEL_INFO,
+		.direct_from = DIRECT_FROM_DEFAULT,
+		.max_pinned = 64 * PAGES_PER_MIB,
 	};
 }
 
@@ -68,6 +73,40 @@ static int set_mount(struct guest_config *config, const char *value, const char 
 	return config->mount ? 0 : -ENOMEM;
 }
 
+/* A number of at most `most`. */
+static int number_parse(const char *text, uint64_t most, uint64_t *valuep)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*valuep = strtoull(text, &end, 10);
+	return *end || errno || *valuep > most ? -EINVAL : 0;
+}
+
+static int set_direct(struct guest_config *config, const char *value, const char **whyp)
+{
+	*whyp = "write off, or a size from 4096 to 134217728 bytes";
+	if (strcmp(value, "off") == 0)
+		config->direct_from = 0;
+	else if (number_parse(value, UINT64_C(134217728), &config->direct_from) < 0 ||
+		 config->direct_from < 4096)
+		return -EINVAL;
+	return 0;
+}
+
+static int set_pinned(struct guest_config *config, const char *value, const char **whyp)
+{
+	uint64_t mib;
+
+	*whyp = "write 1 to 4096 MiB";
+	if (number_parse(value, 4096, &mib) < 0 || !mib)
+		return -EINVAL;
+	config->max_pinned = mib * PAGES_PER_MIB;
+	return 0;
+}
+
 int config_set(struct guest_config *config, const char *key, const char *value, const char **whyp)
 {
 	if (strcmp(key, "host") == 0)
@@ -80,6 +119,10 @@ int config_set(struct guest_config *config, const char *key, const char *value, 
 		*whyp = "write auto, or 0 to 1000 microseconds";
 		return channel_poll_parse(value, &config->poll_us);
 	}
+	if (strcmp(key, "zero-copy") == 0)
+		return set_direct(config, value, whyp);
+	if (strcmp(key, "max-pinned") == 0)
+		return set_pinned(config, value, whyp);
 	if (strcmp(key, "log-level") == 0) {
 		*whyp = "write error, warning, info, debug or trace";
 		return log_level_parse(value, &config->log_level);

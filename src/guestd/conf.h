@@ -19,6 +19,8 @@ struct guest_config {
 	enum guest_frontend frontend;
 	char *mount; /* FRONTEND_FUSE: where */
 	int poll_us;
+	uint64_t direct_from; /* bytes: calls without copies from this size up; 0: none */
+	uint32_t max_pinned; /* pages of programs' memory at a time */
 	enum log_level log_level;
 };
 

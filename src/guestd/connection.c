@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guestd/kept.h"
 #include "guestd/on_demand.h"
 
 #define RETRY_MIN_MS 100
@@ -162,6 +163,7 @@ void connection_lost(struct guest *guest, const char *reason)
 	channel_free(channel);
 	file_all_dead(guest);
 	mapping_all_lost(guest);
+	kept_all_lost(guest);
 	for (struct node *node = guest->nodes; node; node = node->next)
 		node->add.device = 0;
 	sd_notify(0, "STATUS=Waiting for the host.");
@@ -234,6 +236,12 @@ static int on_signal(struct guest *guest, const struct proto_message *message)
 	return 0;
 }
 
+static int on_let_go(struct guest *guest, const struct proto_message *message)
+{
+	kept_let_go(guest, ((const struct proto_let_go *)message->body)->pages);
+	return 0;
+}
+
 static const struct {
 	uint16_t opcode;
 	int (*serve)(struct guest *guest, const struct proto_message *message);
@@ -241,7 +249,7 @@ static const struct {
 	{ PROTO_HELLO, on_hello },	       { PROTO_DEVICE_ADD, on_device_add },
 	{ PROTO_DEVICE_REMOVE, on_device_remove }, { PROTO_DEVICE_END, on_device_end },
 	{ PROTO_READY, on_ready },		       { PROTO_SIGNAL, on_signal },
-	{ PROTO_READY, on_ready },		       { PROTO_MEM_READ, on_demand_wanted },
+	{ PROTO_LET_GO, on_let_go },		       { PROTO_MEM_READ, on_demand_wanted },
 	{ PROTO_MEM_WRITE, on_demand_written },
 };
 

@@ -22,6 +22,7 @@
 #include "guestd/descriptor.h"
 #include "guestd/gather.h"
 #include "guestd/guest.h"
+#include "guestd/kept.h"
 #include "proto/layout_walk.h"
 
 #define GUESSES 16u /* commands that a thread remembers */
@@ -303,10 +304,13 @@ int gather_nested(struct call *call, const struct layout_need *need, const uint8
 	lead_back(&guest->lead);
 	if (r < 0)
 		return r;
-	call->ranges = calloc(at->walk.n_segments + at->walk.n_taken + 1, sizeof(call->ranges[0]));
+	call->ranges = calloc(at->walk.n_segments + at->walk.n_kept + at->walk.n_taken + 1,
+			      sizeof(call->ranges[0]));
 	if (!call->ranges)
 		return -ENOMEM;
 	call->body.ioctl.n_ranges = gather_ranges(at, call->ranges, bytesp, sizep);
+	if (r == 0 && at->walk.n_kept)
+		r = kept_gather(call, &at->walk, at->bytes, sizep);
 	if (r == 0 && (at->walk.n_taken || at->walk.n_made))
 		r = gather_descriptors(call, &at->walk);
 	return r;

@@ -286,6 +286,7 @@ int guest_run(const struct guest_config *config)
 	guest.helper_fd = -1;
 	if (guest.frontend == &frontend_cuse)
 		mapping_start(&guest);
+	pin_start(&guest);
 	if (guest.frontend->start(&guest) < 0)
 		return EXIT_FAILURE;
 	if (guest.helper_fd >= 0)

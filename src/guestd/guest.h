@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "guestd/conf.h"
+#include "guestd/pin.h"
 #include "guestd/process.h"
 #include "proto/channel.h"
 #include "proto/layout.h"
@@ -27,7 +28,9 @@
 struct call_descriptors;
 struct giver;
 struct guest;
+struct kept;
 struct frontend_ops;
+struct mmhelper_fetch;
 struct on_demand_want;
 struct on_demand_writing;
 
@@ -82,8 +85,10 @@ struct call {
 		struct proto_mmap mmap;
 		struct proto_lseek lseek;
 		struct proto_fasync fasync;
+		struct proto_direct direct;
 	} body;
-	uint64_t token; /* MMAP, LSEEK, FASYNC: the module's number of the request */
+	uint64_t token; /* MMAP, LSEEK, FASYNC, DIRECT: the module's number of the request */
+	struct pin pin; /* DIRECT */
 	pid_t pid; /* IOCTL: the caller's thread */
 	struct proto_range range; /* IOCTL, flat: the caller's memory */
 	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
@@ -126,6 +131,10 @@ struct guest {
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	int helper_fd; /* the kernel module, or -1 */
+	bool can_pin; /* the module can pin programs' memory for the host */
+	uint64_t last_pin;
+	uint32_t n_pinned; /* pages */
+	struct kept *kept; /* memory that drivers keep, kept.h */
 	struct giver *giver; /* of descriptors, or NULL */
 	struct mapping *mappings; /* of granted pages */
 	bool mappings_due; /* some have ended, and the host does not know */
@@ -268,6 +277,11 @@ void mapping_signal(struct file *file, uint32_t band);
 int mapping_mmap_done(struct guest *guest, struct call *call, const struct proto_message *message);
 int mapping_lseek_done(struct guest *guest, struct call *call, const struct proto_message *message);
 int mapping_fasync_done(struct guest *guest, struct call *call, const struct proto_message *message);
+
+/* direct.c: read(2) and write(2) in the program's own pages. Serves a request of the
+ * kernel module. */
+void direct_request(fuse_req_t request, struct file *file, const struct mmhelper_fetch *fetch);
+int direct_done(struct guest *guest, struct call *call, const struct proto_message *message);
 
 /* memory.c: the calling program's memory. Copies up to `size` bytes at `address`
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.

@@ -9,6 +9,7 @@
 
 #include "guestd/descriptor.h"
 #include "guestd/gather.h"
+#include "guestd/kept.h"
 #include "guestd/on_demand.h"
 #include "kmod-mmhelper/mmhelper.h"
 #include "proto/layout_walk.h"
@@ -225,6 +226,8 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 		return call_misfit(guest, message, "it writes memory that the program did not offer");
 	if (n && result >= 0 && !call->ranges)
 		ioctl_learn(call, ranges, bytes);
+	if (result >= 0)
+		kept_taken(call);
 	/* From here on nobody else finds the call: the lock is given up. */
 	call_detach(call);
 	if (n) {

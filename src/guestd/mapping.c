@@ -74,7 +74,10 @@ static void *adoption_main(void *argument)
 	struct mmhelper_adopt adopt;
 
 	__atomic_store_n(adoption->openerp, gettid(), __ATOMIC_RELEASE);
-	adopt = (struct mmhelper_adopt){ .fd = open(adoption->path, O_RDWR | O_CLOEXEC | O_NONBLOCK) };
+	adopt = (struct mmhelper_adopt){
+		.fd = open(adoption->path, O_RDWR | O_CLOEXEC | O_NONBLOCK),
+		.direct_from = adoption->guest->can_pin ? adoption->guest->config->direct_from : 0,
+	};
 	if (adopt.fd < 0 || ioctl(adoption->guest->helper_fd, MMHELPER_ADOPT, &adopt) < 0)
 		adoption->error = errno;
 	if (adopt.fd >= 0)
@@ -157,6 +160,10 @@ bool mapping_request(fuse_req_t request, struct file *file, uint64_t token)
 		return false;
 	if (fetch.kind == MMHELPER_NAME) {
 		descriptor_named(guest, request, file, token);
+		return true;
+	}
+	if (fetch.kind == MMHELPER_READ || fetch.kind == MMHELPER_WRITE) {
+		direct_request(request, file, &fetch);
 		return true;
 	}
 	call = call_new_on(file, opcodes[fetch.kind], request);

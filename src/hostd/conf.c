@@ -174,6 +174,9 @@ static int read_guest(cfg_t *cfg, struct conf_guest *guest)
 	r = read_number(cfg, "max-mapped", CONF_MAX_MAPPED_MAX, &guest->max_mapped);
 	if (r < 0)
 		return r;
+	r = read_number(cfg, "max-pinned", CONF_MAX_PINNED_MAX, &guest->max_pinned);
+	if (r < 0)
+		return r;
 	r = read_number(cfg, "max-call-memory", CONF_MAX_CALL_MEMORY_MAX, &guest->max_call_memory);
 	if (r < 0)
 		return r;
@@ -293,7 +296,7 @@ static int read_all(cfg_t *cfg, char *text, struct conf *conf)
 	static const char *const options[] = {
 		"poll-us",     "log-level",   "session-uids", "guest|xen",   "guest|socket",
 		"guest|max-handles", "device|path", "device|name", "device|mode", "device|guests",
-		"device|ioctls", "device|deny", "device|allow", "guest|max-call-memory", "guest|max-mapped",
+		"device|ioctls", "device|deny", "device|allow", "guest|max-call-memory", "guest|max-mapped", "guest|max-pinned",
 		"page-timeout-ms",
 	};
 	int r;
@@ -317,6 +320,7 @@ static int parse(char *text, struct conf *conf)
 		CFG_STR("xen", NULL, CFGF_NODEFAULT),
 		CFG_STR("socket", NULL, CFGF_NODEFAULT),
 		CFG_INT("max-mapped", CONF_MAX_MAPPED_DEFAULT, CFGF_NONE),
+		CFG_INT("max-pinned", CONF_MAX_PINNED_DEFAULT, CFGF_NONE),
 		CFG_INT("max-handles", CONF_MAX_HANDLES_DEFAULT, CFGF_NONE),
 		CFG_INT("max-call-memory", CONF_MAX_CALL_MEMORY_DEFAULT, CFGF_NONE),
 		CFG_END(),

@@ -22,6 +22,8 @@
 #define CONF_MAX_HANDLES_MAX 65536
 #define CONF_MAX_MAPPED_DEFAULT 64
 #define CONF_MAX_MAPPED_MAX 4096
+#define CONF_MAX_PINNED_DEFAULT 64
+#define CONF_MAX_PINNED_MAX 4096
 #define CONF_MODE_DEFAULT 0600
 #define CONF_MAX_CALL_MEMORY_DEFAULT 64
 #define CONF_MAX_CALL_MEMORY_MAX 65536
@@ -34,6 +36,7 @@ struct conf_guest {
 	enum control_transport transport;
 	char *address; /* CONTROL_UNIX: path of the socket; CONTROL_VCHAN: name, domid or UUID */
 	uint32_t max_mapped; /* MiB */
+	uint32_t max_pinned; /* MiB */
 	uint32_t max_handles;
 	uint32_t max_call_memory; /* MiB */
 };

@@ -67,6 +67,7 @@ struct control_message {
 	int32_t poll_us;
 	uint32_t uid; /* user and group to become; 0 = stay (not root anyway) */
 	uint32_t max_mapped; /* quota, MiB */
+	uint32_t max_pinned; /* quota, MiB */
 	uint32_t max_handles; /* quota */
 	uint32_t log_level;
 	uint32_t max_call_pages; /* quota of memory for calls on demand */

@@ -178,6 +178,7 @@ int guest_new(struct supervisor *supervisor, const struct conf_guest *conf,
 	guest->transport = conf->transport;
 	guest->listener = LISTENER_CLOSED;
 	guest->max_mapped = conf->max_mapped;
+	guest->max_pinned = conf->max_pinned;
 	guest->max_handles = conf->max_handles;
 	guest->max_call_memory = conf->max_call_memory;
 	guest->name = strdup(conf->name);
@@ -212,6 +213,7 @@ void guest_free(struct guest *guest)
 void guest_update(struct guest *guest, const struct conf_guest *conf)
 {
 	guest->max_mapped = conf->max_mapped;
+	guest->max_pinned = conf->max_pinned;
 	guest->max_handles = conf->max_handles;
 	guest->max_call_memory = conf->max_call_memory;
 }

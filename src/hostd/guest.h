@@ -24,6 +24,7 @@ struct guest {
 	enum control_transport transport;
 	char *address;
 	uint32_t max_mapped; /* MiB */
+	uint32_t max_pinned; /* MiB */
 	uint32_t max_handles;
 	uint32_t max_call_memory; /* MiB */
 	bool unwanted; /* guest_remove() was called */

@@ -174,6 +174,7 @@ static int send_start(struct guest *guest, int connection)
 		.poll_us = supervisor->conf->poll_us,
 		.uid = guest->session.uid,
 		.max_mapped = guest->max_mapped,
+		.max_pinned = guest->max_pinned,
 		.max_handles = guest->max_handles,
 		.log_level = log_level_get(),
 		.max_call_pages = guest->max_call_memory * (1048576 / PROTO_PAGE),

@@ -19,14 +19,15 @@ static int prepare(struct session *session, struct declared *declared,
 {
 	const struct proto_ioctl *request = message->body;
 	const struct proto_range *ranges;
-	const uint8_t *bytes, *descriptors;
-	uint32_t n, n_descriptors;
+	const uint8_t *bytes, *others;
+	uint32_t n, n_descriptors, n_pages;
 	int r;
 
 	ranges = proto_ranges(message, &n, &bytes);
-	proto_descriptors(message, &n_descriptors, &descriptors);
+	proto_descriptors(message, &n_descriptors, &others);
+	proto_pages(message, &n_pages, &others);
 	r = declared_walk(declared, need, &handle->facts, walk_limit(session->channel->max_message),
-			  request->argument, ranges, n - n_descriptors, bytes);
+			  request->argument, ranges, n - n_descriptors - n_pages, bytes);
 	if (r == WALK_VARIANT) {
 		ioctl_refuse(session, handle, request->command, IOCTL_VARIANT);
 		return -ENOTTY;
@@ -65,11 +66,12 @@ static bool verify(struct session *session, struct operation *operation, struct 
  * The handle is the caller's to put in any case. */
 static bool run(struct session *session, struct operation *operation, struct handle *handle,
 		const struct proto_ioctl *request, const struct layout_need *need,
-		struct declared *declared, int64_t *resultp)
+		struct workspace *workspace, int64_t *resultp)
 {
+	struct declared *declared = workspace->declared;
 	bool plain, verified;
 	uint64_t since_ns;
-	int64_t result = 0;
+	int64_t result;
 	void *argument;
 
 	if (session->verify) {
@@ -79,10 +81,13 @@ static bool run(struct session *session, struct operation *operation, struct han
 	}
 	since_ns = operation_begin(session, operation, handle);
 	plain = session->verify || values_plain(handle, need, declared);
+	result = kept_map(&workspace->kept, session, declared_walked(declared));
 	argument = declared_argument(declared);
-	if (plain)
+	if (plain && result == 0) {
 		result = ioctl(handle->fd, request->command, argument);
-	*resultp = result < 0 ? -errno : result;
+		result = result < 0 ? -errno : result;
+	}
+	*resultp = result;
 	operation_end(session, operation, handle, since_ns);
 	return plain;
 }
@@ -103,15 +108,20 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 	descriptors->n_held = 0;
 	if (result == 0)
 		result = descriptor_take(descriptors, session, message, declared_walked(workspace->declared));
+	if (result == 0)
+		result = kept_take(&workspace->kept, session, message, declared_walked(workspace->declared),
+				   handle);
 	if (result < 0) {
 		ioctl_answer(session, operation, handle, result, 0, NULL);
+		kept_drop(&workspace->kept, session);
 		descriptor_end(descriptors, session);
 		return lead_mine(&session->lead);
 	}
-	if (!run(session, operation, handle, request, need, workspace->declared, &result)) {
+	if (!run(session, operation, handle, request, need, workspace, &result)) {
 		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
 		result = -ENOTTY;
 	}
+	kept_settle(&workspace->kept, session, declared_walked(workspace->declared), handle, result);
 	result = descriptor_make(descriptors, session, declared_walked(workspace->declared), handle, result);
 	n = declared_collect(workspace->declared, descriptors->made ? &descriptors->range : NULL,
 			     &descriptors->descriptor, &payload);

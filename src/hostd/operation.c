@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hostd/async.h"
+#include "hostd/direct.h"
 #include "hostd/ioctl.h"
 #include "hostd/mapping.h"
 #include "hostd/rules.h"
@@ -109,6 +110,7 @@ void operation_end(struct session *session, struct operation *operation, struct 
 
 void operation_handle_put(struct session *session, struct handle *handle)
 {
+	uint64_t id = handle->id;
 	int fd;
 
 	if (--handle->n_users || !handle->released)
@@ -123,6 +125,7 @@ void operation_handle_put(struct session *session, struct handle *handle)
 	lead_back(&session->lead);
 	if (lead_mine(&session->lead))
 		channel_disarm(session->channel);
+	kept_forget(session, id);
 }
 
 void operation_reap(struct session *session)
@@ -416,6 +419,7 @@ static const struct {
 	{ PROTO_OPEN, serve_open },   { PROTO_READ, serve_read }, { PROTO_WRITE, serve_write },
 	{ PROTO_IOCTL, ioctl_serve }, { PROTO_POLL, serve_poll }, { PROTO_MMAP, mapping_serve },
 	{ PROTO_LSEEK, serve_lseek }, { PROTO_FASYNC, async_serve },
+	{ PROTO_DIRECT, direct_serve },
 };
 
 bool operation_serve(struct session *session, struct workspace *workspace,

@@ -235,8 +235,7 @@ static void *readiness_main(void *context)
 	watch(readiness, session->control_fd, POLLIN, user_data(KIND_CONTROL, 0));
 	watch(readiness, session->async_fd, POLLIN, user_data(KIND_ASYNC, 0));
 	if (session->channel->transport->life_fd >= 0)
-		watch(readiness, session->channel->transport->life_fd, POLLIN | POLLRDHUP,
-		      user_data(KIND_LIFE, 0));
+		watch(readiness, session->channel->transport->life_fd, POLLRDHUP, user_data(KIND_LIFE, 0));
 	pthread_mutex_lock(&session->lead.lock);
 	for (;;) {
 		rearm(session);

@@ -444,8 +444,10 @@ static int session_prepare(struct session *session, const struct control_message
 	r = transport_make(session, start, fd);
 	if (r < 0)
 		return r;
+	session->domid = start->domid;
 	if (start->transport == CONTROL_VCHAN)
 		mapping_init(&session->mappings, start->domid, start->max_mapped);
+	pages_init(&session->pages, start->transport == CONTROL_VCHAN, start->max_pinned, session->async_fd);
 	*whatp = "memory";
 	r = handle_table_init(&session->handles, start->max_handles);
 	if (r < 0)

@@ -17,9 +17,11 @@
 #include "hostd/control.h"
 #include "hostd/descriptor.h"
 #include "hostd/handle.h"
+#include "hostd/kept.h"
 #include "hostd/mapping.h"
 #include "hostd/mirror.h"
 #include "hostd/operation.h"
+#include "hostd/pages.h"
 #include "hostd/readiness.h"
 #include "proto/channel.h"
 #include "proto/lead.h"
@@ -49,6 +51,7 @@ struct workspace {
 	struct channel_buffer image;
 	struct declared *declared; /* declared.h; NULL before its first use */
 	struct descriptor_call descriptors;
+	struct kept_call kept;
 };
 
 struct session {
@@ -61,6 +64,9 @@ struct session {
 	struct descriptor_numbers descriptor_numbers;
 	struct operation_table operations;
 	struct mapping_table mappings;
+	struct page_table pages;
+	struct kept *kept; /* memory that drivers keep */
+	uint32_t domid; /* vchan: the guest's */
 	struct readiness readiness;
 	struct mirror_table mirrors;
 	struct device *devices;

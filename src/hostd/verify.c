@@ -237,13 +237,11 @@ static bool pieces_make(struct verify_row *row, const struct layout_need *need, 
 	return call->n_pieces > 0;
 }
 
-/* True if the driver takes or makes descriptors: those are the session's. */
-static bool has_descriptors(const struct walk *walk)
+/* True if the driver takes or makes descriptors, or keeps memory: those are the
+ * session's. */
+static bool has_others(const struct walk *walk)
 {
-	for (uint32_t i = 0; i < walk->n_fixups; i++)
-		if (walk->fixups[i].part->kind == LAYOUT_DESCRIPTOR && walk->fixups[i].part->access)
-			return true;
-	return false;
+	return walk->n_taken || walk->n_made || walk->n_kept;
 }
 
 /* Exchanges the session's addresses in the structures for the mirror's, or back. */
@@ -275,7 +273,7 @@ bool verify_nested(struct session *session, struct operation *operation, struct 
 
 	if (!call)
 		return false;
-	if (has_descriptors(walk) || !pieces_make(row, need, call, walk)) {
+	if (has_others(walk) || !pieces_make(row, need, call, walk)) {
 		call_free(call);
 		return false;
 	}

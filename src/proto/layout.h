@@ -55,6 +55,12 @@ enum layout_kind {
 	 * that it makes, of class `most`. Neither: the number that one had which another
 	 * call has passed, as the driver remembers it. */
 	LAYOUT_DESCRIPTOR,
+	/* At `at`: a pointer to what is counted, which the driver goes on using after the
+	 * call, until the object has other memory or is freed: it works in the program's
+	 * own pages. Which object it is, the numbers at `group_at` and `index_at` and the
+	 * place in an array tell. Without access: the address of what it was given before. */
+	LAYOUT_KEPT,
+	LAYOUT_FREES, /* the objects of the group at `group_at` are freed, if the call succeeds */
 	LAYOUT_UNDECLARED, /* with `when`: a variant of the structure that no part covers */
 	LAYOUT_INVALID, /* with `when`: a variant that no driver takes: EINVAL */
 };
@@ -64,6 +70,8 @@ enum layout_kind {
 #define LAYOUT_UP_TO 2u /* the driver knows the length: at most so much, less may be there */
 #define LAYOUT_SUM 4u /* the count is the sum of the array that this part is `after` */
 #define LAYOUT_OF_PARENT 16u /* the count is in the structure that points to this one */
+#define LAYOUT_OBJECT_OF_PARENT 32u /* so are group and index */
+#define LAYOUT_DONE 64u /* KEPT without access: the driver has done what it should with the memory */
 
 struct layout_type;
 
@@ -79,6 +87,8 @@ struct layout_part {
 	uint16_t count_at;
 	uint32_t most; /* POINTER, with a count field: above this the driver refuses; 0: no such limit */
 	uint32_t unit; /* bytes of one element */
+	uint16_t group_at; /* KEPT, FREES: numbers of 32 bits */
+	uint16_t index_at;
 	const char *name; /* POINTER: the member, for messages */
 	const struct layout_type *type; /* what is in an element, or NULL: bytes */
 	/* NULL, or says whether this part is there; `structure` needs no alignment */

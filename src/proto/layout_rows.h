@@ -198,6 +198,22 @@
 #define DESCRIPTOR_NUMBER(t, member, ...) \
 	{ .kind = LAYOUT_DESCRIPTOR, .at = LAYOUT_INT_AT(t, member), __VA_ARGS__ }
 
+/* A pointer to `count` bytes that the driver keeps, for the object with these two
+ * numbers; OF_PARENT: which are in the structure that points to this one. */
+#define KEPT(t, pointer, count, group, index, how, ...)                                  \
+	{ .kind = LAYOUT_KEPT, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  LAYOUT_COUNT(t, count), .unit = 1, .group_at = LAYOUT_INT_AT(t, group),        \
+	  .index_at = LAYOUT_INT_AT(t, index), __VA_ARGS__ }
+#define KEPT_OF_PARENT(t, pointer, count, parent, group, index, how, ...)                \
+	{ .kind = LAYOUT_KEPT, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  LAYOUT_COUNT(t, count), .unit = 1, .flags = LAYOUT_OBJECT_OF_PARENT,           \
+	  .group_at = LAYOUT_INT_AT(parent, group), .index_at = LAYOUT_INT_AT(parent, index), __VA_ARGS__ }
+/* The address of what it has kept, as far as it is one; .flags = LAYOUT_DONE: the program
+ * has the memory back. */
+#define KEPT_ADDRESS(t, member, ...) { .kind = LAYOUT_KEPT, .at = LAYOUT_POINTER_AT(t, member), __VA_ARGS__ }
+/* It lets go of all objects of this group. */
+#define FREES(t, group) { .kind = LAYOUT_FREES, .group_at = LAYOUT_INT_AT(t, group) }
+
 /* A variant of the structure that these parts do not cover. */
 #define UNDECLARED_IF(predicate) { .kind = LAYOUT_UNDECLARED, .when = predicate }
 /* A variant that no driver takes: EINVAL. */

@@ -4,8 +4,8 @@
  * drivers/media/v4l2-core/v4l2-ioctl.c: video_usercopy() copies by the number's
  * own size and direction, check_array_args() says where it follows a pointer.
  *
- * Buffers in the program's own memory (V4L2_MEMORY_USERPTR) are refused: the device
- * uses them after the call.
+ * Buffers in the program's own memory (V4L2_MEMORY_USERPTR) are kept from one QBUF to
+ * the next of the same buffer with other memory, or to REQBUFS (videobuf2-core.c).
  *
  * Sub-devices share G_STD, S_STD, ENUMSTD, QUERYSTD and the DV timings with video
  * nodes, number and structure alike.
@@ -127,7 +127,20 @@ static bool buffer_is_userptr(const void *in)
 	struct v4l2_buffer buffer;
 
 	memcpy(&buffer, in, sizeof(buffer));
-	return buffer.memory == V4L2_MEMORY_USERPTR;
+	return buffer.memory == V4L2_MEMORY_USERPTR && !V4L2_TYPE_IS_MULTIPLANAR(buffer.type);
+}
+
+static bool buffer_has_userptr_planes(const void *in)
+{
+	struct v4l2_buffer buffer;
+
+	memcpy(&buffer, in, sizeof(buffer));
+	return buffer.memory == V4L2_MEMORY_USERPTR && buffer_has_planes(in);
+}
+
+static bool buffer_has_plain_planes(const void *in)
+{
+	return buffer_has_other_planes(in) && !buffer_has_userptr_planes(in);
 }
 
 static const struct layout_part plane_parts[] = {
@@ -140,28 +153,57 @@ static const struct layout_part plane_queue_parts[] = {
 };
 LAYOUT_TYPE(plane_queue, struct v4l2_plane, plane_queue_parts);
 
-/* For what the driver fills in: it ignores flags and m. */
-static const struct layout_part buffer_parts[] = {
-	DESCRIPTOR_NUMBER(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
-	DESCRIPTOR_NUMBER(struct v4l2_buffer, request_fd, .when = buffer_has_request),
-	POINTER_TO(struct v4l2_buffer, m.planes, length, plane, INOUT,
-		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),
-	POINTER(struct v4l2_buffer, m.planes, length, struct v4l2_plane, INOUT,
-		.most = VIDEO_MAX_PLANES, .when = buffer_has_other_planes),
+static const struct layout_part plane_userptr_parts[] = {
+	KEPT_OF_PARENT(struct v4l2_plane, m.userptr, length, struct v4l2_buffer, type, index, INOUT),
 };
+LAYOUT_TYPE(plane_userptr, struct v4l2_plane, plane_userptr_parts);
+
+static const struct layout_part plane_other_parts[] = {
+	KEPT_ADDRESS(struct v4l2_plane, m.userptr),
+};
+LAYOUT_TYPE(plane_other, struct v4l2_plane, plane_other_parts);
+
+static const struct layout_part plane_done_parts[] = {
+	KEPT_ADDRESS(struct v4l2_plane, m.userptr, .flags = LAYOUT_DONE),
+};
+LAYOUT_TYPE(plane_done, struct v4l2_plane, plane_done_parts);
+
+/* For what the driver fills in: it ignores flags and m, and may say another kind of
+ * memory than the program does. */
+#define BUFFER_PARTS(plane_type, ...)                                                    \
+	DESCRIPTOR_NUMBER(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),           \
+	DESCRIPTOR_NUMBER(struct v4l2_buffer, request_fd, .when = buffer_has_request),   \
+	POINTER_TO(struct v4l2_buffer, m.planes, length, plane, INOUT,                   \
+		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),          \
+	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_type, INOUT,              \
+		   .most = VIDEO_MAX_PLANES, .when = buffer_has_other_planes),           \
+	KEPT_ADDRESS(struct v4l2_buffer, m.userptr, __VA_ARGS__)
+
+static const struct layout_part buffer_parts[] = { BUFFER_PARTS(plane_other) };
 LAYOUT_TYPE(buffer, struct v4l2_buffer, buffer_parts);
+
+static const struct layout_part buffer_done_parts[] = { BUFFER_PARTS(plane_done, .flags = LAYOUT_DONE) };
+LAYOUT_TYPE(buffer_done, struct v4l2_buffer, buffer_done_parts);
 
 /* For what the driver takes. */
 static const struct layout_part buffer_queue_parts[] = {
-	UNDECLARED_IF(buffer_is_userptr),
+	KEPT(struct v4l2_buffer, m.userptr, length, type, index, INOUT, .when = buffer_is_userptr),
 	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
 	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .when = buffer_has_request),
 	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_queue, INOUT,
 		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),
+	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_userptr, INOUT,
+		   .most = VIDEO_MAX_PLANES, .when = buffer_has_userptr_planes),
 	POINTER(struct v4l2_buffer, m.planes, length, struct v4l2_plane, INOUT,
-		.most = VIDEO_MAX_PLANES, .when = buffer_has_other_planes),
+		.most = VIDEO_MAX_PLANES, .when = buffer_has_plain_planes),
 };
 LAYOUT_TYPE(buffer_queue, struct v4l2_buffer, buffer_queue_parts);
+
+/* Also to other kinds of memory, and to none. */
+static const struct layout_part request_buffers_parts[] = {
+	FREES(struct v4l2_requestbuffers, type),
+};
+LAYOUT_TYPE(request_buffers, struct v4l2_requestbuffers, request_buffers_parts);
 
 /* Zero for controls that are no more than their value (v4l2-ctrls-api.c). */
 static bool control_has_payload(const void *in)
@@ -218,12 +260,12 @@ static const struct layout rows[] = {
 	NESTED(VIDIOC_G_FMT, struct v4l2_format, format),
 	NESTED(VIDIOC_S_FMT, struct v4l2_format, format),
 	NESTED(VIDIOC_TRY_FMT, struct v4l2_format, format),
-	FLAT(VIDIOC_REQBUFS, struct v4l2_requestbuffers),
+	NESTED(VIDIOC_REQBUFS, struct v4l2_requestbuffers, request_buffers),
 	NESTED(VIDIOC_CREATE_BUFS, struct v4l2_create_buffers, create),
 	NESTED(VIDIOC_QUERYBUF, struct v4l2_buffer, buffer),
 	NESTED(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue),
 	NESTED(VIDIOC_PREPARE_BUF, struct v4l2_buffer, buffer_queue),
-	NESTED(VIDIOC_DQBUF, struct v4l2_buffer, buffer),
+	NESTED(VIDIOC_DQBUF, struct v4l2_buffer, buffer_done),
 	DESCRIPTOR(VIDIOC_EXPBUF, struct v4l2_exportbuffer, export_buffer),
 	/* base is what the driver says, and nobody follows it. */
 	FLAT(VIDIOC_G_FBUF, struct v4l2_framebuffer),

@@ -40,6 +40,7 @@ struct spot {
 	const struct layout_type *parent_type;
 	uint8_t *parent; /* the structure that points here, or NULL */
 	uint64_t sum; /* for LAYOUT_SUM */
+	uint32_t element; /* its place in the array that it is in */
 };
 
 static uint64_t part_bits(const struct walk *walk, const struct layout_part *part)
@@ -100,7 +101,7 @@ static uint64_t part_length(const struct walk *walk, const struct spot *spot, co
 
 static int segment_push(struct walk *walk, const struct walk_segment *segment, uint64_t length)
 {
-	if (walk->n_segments + walk->n_taken + walk->n_made >= PROTO_RANGES_MAX ||
+	if (walk->n_segments + walk->n_taken + walk->n_made + walk->n_kept >= PROTO_RANGES_MAX ||
 	    length + sizeof(struct proto_range) > walk->limit - walk->used)
 		return -ENOMEM;
 	walk->used += length + sizeof(struct proto_range);
@@ -207,22 +208,68 @@ static int clamp_walk(struct walk *walk, uint8_t *structure, const struct layout
 	return count > most ? fixup_push(walk, part, structure, memory, count, most) : 0;
 }
 
-/* A descriptor needs room for itself in the message that tells it. */
+/* Room for what tells of something after all memory: a range, and `size` bytes. */
+static int extra_push(struct walk *walk, uint64_t size)
+{
+	if (walk->n_segments + walk->n_taken + walk->n_made + walk->n_kept >= PROTO_RANGES_MAX ||
+	    size + sizeof(struct proto_range) > walk->limit - walk->used)
+		return -ENOMEM;
+	walk->used += size + sizeof(struct proto_range);
+	return 0;
+}
+
+static int kept_walk(struct walk *walk, const struct spot *spot, const struct layout_part *part)
+{
+	const uint8_t *object = part->flags & LAYOUT_OBJECT_OF_PARENT ? spot->parent : spot->structure;
+	uint64_t address = pointer_get(spot->structure + part->at);
+	uint64_t length = part->access ? part_length(walk, spot, part) : 0;
+	struct walk_fixup *fixup;
+	int r;
+
+	/* A number the driver may see; what it leaves there may be an address all the same. */
+	r = fixup_push(walk, part, spot->structure, spot->structure + part->at, address,
+		       address < LAYOUT_POINTER_MIN ? address : WALK_NOWHERE);
+	if (r < 0 || !part->access || address < LAYOUT_POINTER_MIN)
+		return r;
+	if (length > ADDRESS_END || address > ADDRESS_END - length)
+		length = 0;
+	fixup = &walk->fixups[walk->n_fixups - 1];
+	fixup->length = length;
+	fixup->object = (struct walk_object){
+		.group = number_get(object + part->group_at, 4),
+		.index = number_get(object + part->index_at, 4),
+		.element = spot->element,
+	};
+	/* With a reference for each page. */
+	r = extra_push(walk, sizeof(struct proto_pages) +
+			       ((address % PROTO_PAGE + length + PROTO_PAGE - 1) / PROTO_PAGE) * sizeof(uint32_t));
+	walk->n_kept += r == 0;
+	return r;
+}
+
+static int frees_walk(struct walk *walk, const struct spot *spot, const struct layout_part *part)
+{
+	uint8_t *memory = spot->structure + part->group_at;
+	int r = fixup_push(walk, part, spot->structure, memory, 0, 0);
+
+	if (r == 0)
+		walk->fixups[walk->n_fixups - 1].object.group = number_get(memory, 4);
+	return r;
+}
+
 static int descriptor_walk(struct walk *walk, uint8_t *structure, const struct layout_part *part)
 {
-	const uint32_t size = sizeof(struct proto_range) + sizeof(struct proto_descriptor);
 	uint8_t *memory = structure + part->at;
 	uint64_t value = number_get(memory, 4);
+	int r = 0;
 
 	/* What is no descriptor the driver may see. */
 	if (part->access == LAYOUT_IN && (int32_t)value < 0)
 		return 0;
-	if (part->access) {
-		if (walk->n_segments + walk->n_taken + walk->n_made >= PROTO_RANGES_MAX ||
-		    size > walk->limit - walk->used)
-			return -ENOMEM;
-		walk->used += size;
-	}
+	if (part->access)
+		r = extra_push(walk, sizeof(struct proto_descriptor));
+	if (r < 0)
+		return r;
 	if ((part->access & LAYOUT_OUT) && walk->n_made++)
 		return -ENOMEM;
 	if ((part->access & LAYOUT_IN) && (int32_t)value >= 0)
@@ -259,6 +306,10 @@ static int part_walk(struct walk *walk, const struct spot *spot, const struct la
 		return r;
 	case LAYOUT_CLAMP:
 		return clamp_walk(walk, structure, part);
+	case LAYOUT_KEPT:
+		return kept_walk(walk, spot, part);
+	case LAYOUT_FREES:
+		return frees_walk(walk, spot, part);
 	case LAYOUT_UNDECLARED:
 		return WALK_VARIANT;
 	case LAYOUT_INVALID:
@@ -307,6 +358,7 @@ static int segment_walk(struct walk *walk, const struct walk_segment *segment)
 		return 0;
 	for (uint32_t at = 0; spot.type->n_parts && r == 0 && at < segment->present; at += spot.type->size) {
 		spot.structure = segment->memory + at;
+		spot.element = at / spot.type->size;
 		r = structure_walk(walk, &spot);
 	}
 	if (r == 0 && spot.type->n_after)
@@ -343,6 +395,7 @@ int walk_run(struct walk *walk, const struct layout_need *need, uint64_t argumen
 	walk->n_fixups = 0;
 	walk->n_taken = 0;
 	walk->n_made = 0;
+	walk->n_kept = 0;
 	r = root_push(walk, need, argument);
 	/* All that one level points to is fetched at once. */
 	for (; r == 0 && begin < walk->n_segments; begin = end) {
@@ -374,6 +427,18 @@ struct walk_fixup *walk_descriptor(struct walk *walk, uint32_t *atp, uint8_t acc
 	return NULL;
 }
 
+struct walk_fixup *walk_kept(struct walk *walk, uint32_t *atp)
+{
+	while (*atp < walk->n_fixups) {
+		struct walk_fixup *fixup = &walk->fixups[(*atp)++];
+
+		if (fixup->part->kind == LAYOUT_KEPT && fixup->part->access &&
+		    fixup->original >= LAYOUT_POINTER_MIN)
+			return fixup;
+	}
+	return NULL;
+}
+
 uint64_t walk_address(const struct walk *walk, const struct walk_fixup *fixup)
 {
 	const struct walk_segment *segment = walk->segments;
@@ -392,10 +457,19 @@ static uint8_t fixup_size(const struct walk_fixup *fixup)
 	case LAYOUT_CLAMP:
 		return fixup->part->count_size;
 	case LAYOUT_DESCRIPTOR:
+	case LAYOUT_FREES:
 		return 4;
 	default:
 		return 8;
 	}
+}
+
+/* False for what the driver sees as the caller left it, and leaves as it likes. */
+static bool is_changed(const struct layout_part *part)
+{
+	bool told = part->kind == LAYOUT_DESCRIPTOR || part->kind == LAYOUT_KEPT;
+
+	return part->kind != LAYOUT_FREES && (!told || part->access);
 }
 
 void walk_link(struct walk *walk)
@@ -404,7 +478,7 @@ void walk_link(struct walk *walk)
 		struct walk_fixup *fixup = &walk->fixups[i];
 		uint8_t size = fixup_size(fixup);
 
-		if (fixup->part->kind == LAYOUT_DESCRIPTOR && !fixup->part->access)
+		if (!is_changed(fixup->part))
 			continue;
 		/* Whether the driver's bytes there are a pointer shows after the call. */
 		if (fixup->part->kind == LAYOUT_OPAQUE && fixup->part->when)
@@ -443,8 +517,10 @@ void walk_unlink(struct walk *walk)
 		uint8_t size = fixup_size(fixup);
 		uint64_t value = number_get(fixup->memory, size);
 
+		if (!is_changed(part))
+			continue;
 		if (part->kind == LAYOUT_DESCRIPTOR) {
-			if (!part->access || ((int32_t)value < 0 && value != fixup->ours))
+			if ((int32_t)value < 0 && value != fixup->ours)
 				continue;
 			value = fixup->original;
 		} else if (part->kind == LAYOUT_OPAQUE) {

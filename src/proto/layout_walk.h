@@ -47,11 +47,21 @@ struct walk_segment {
 	const struct layout_type *parent_type;
 };
 
+/* Of an open file: what a driver keeps memory for. */
+struct walk_object {
+	uint32_t group;
+	uint32_t index;
+	uint32_t element;
+};
+
 /* A place in a structure where the driver must not see the caller's value. */
 struct walk_fixup {
 	uint8_t *memory;
 	uint64_t original;
-	uint64_t ours; /* DESCRIPTOR: the driver's number for one that it takes, set by hostd */
+	uint64_t ours; /* set by hostd, DESCRIPTOR: the driver's number for one that it takes;
+			* KEPT: the address where it finds the memory */
+	uint64_t length; /* KEPT with access: bytes; 0: the driver refuses by itself */
+	struct walk_object object; /* KEPT with access; FREES: the group */
 	const struct layout_part *part;
 	uint8_t *structure;
 	int32_t segment; /* POINTER: what it points to, or -1: nowhere */
@@ -69,6 +79,7 @@ struct walk {
 	uint32_t n_fixups;
 	uint32_t n_taken; /* fixups that are descriptors which the driver takes */
 	uint32_t n_made; /* that are for one which it makes: 0 or 1 */
+	uint32_t n_kept; /* that are memory which the driver keeps */
 	struct walk_segment segments[PROTO_RANGES_MAX];
 	struct walk_fixup fixups[WALK_FIXUPS_MAX];
 };
@@ -88,6 +99,9 @@ void walk_present(struct walk_segment *segment, uint32_t n);
  * LAYOUT_OUT; 0: a number that the driver remembers), and *atp goes behind it; NULL
  * when there is no more. Both daemons see them in the same order. */
 struct walk_fixup *walk_descriptor(struct walk *walk, uint32_t *atp, uint8_t access);
+
+/* The same for memory that the driver keeps. */
+struct walk_fixup *walk_kept(struct walk *walk, uint32_t *atp);
 
 /* The caller's address of the field of a fixup. */
 uint64_t walk_address(const struct walk *walk, const struct walk_fixup *fixup);

@@ -38,6 +38,9 @@
 #define LSEEK_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_lseek_answer, name, kind)
 #define FASYNC_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_fasync, name, kind)
 #define FASYNC_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_fasync_answer, name, kind)
+#define DIRECT_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_direct, name, kind)
+#define DIRECT_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_direct_answer, name, kind)
+#define LET_GO_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_let_go, name, kind)
 #define SIGNAL_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_signal, name, kind)
 #define PROCESS_END_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_process_end, name, kind)
 #define MEM_READ_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_mem_read, name, kind)
@@ -64,6 +67,7 @@ const size_t proto_n_descs = sizeof(proto_descs) / sizeof(proto_descs[0]);
 
 _Static_assert(sizeof(struct proto_header) == 16, "the header is 16 bytes");
 _Static_assert(sizeof(struct proto_range) == 16, "a range is 16 bytes");
+_Static_assert(sizeof(struct proto_pages) == 8, "pages are 8 bytes, and their references");
 _Static_assert(sizeof(struct proto_descriptor) == 16, "a descriptor is 16 bytes");
 
 int proto_fault_set(struct proto_fault *fault, const char *format, ...)
@@ -215,6 +219,22 @@ const struct proto_range *proto_descriptors(const struct proto_message *message,
 	return ranges + n_memory;
 }
 
+const struct proto_range *proto_pages(const struct proto_message *message, uint32_t *np, const uint8_t **bytesp)
+{
+	const struct proto_range *end, *ranges;
+	const uint8_t *bytes;
+	uint32_t n, n_descriptors;
+
+	ranges = proto_ranges(message, &n, &bytes);
+	end = proto_descriptors(message, &n_descriptors, bytesp);
+	*np = 0;
+	while (end - *np > ranges && end[-1 - (int64_t)*np].direction == PROTO_RANGE_PAGES) {
+		++*np;
+		*bytesp -= end[-(int64_t)*np].length;
+	}
+	return end - *np;
+}
+
 static bool carries_descriptors(const struct proto_message *message)
 {
 	return message->desc->opcode == PROTO_IOCTL || message->desc->opcode == PROTO_IOCTL_ANSWER;
@@ -226,7 +246,7 @@ static int ranges_check(const struct proto_message *message, struct proto_fault 
 	uint32_t carries = message->desc->from == PROTO_FROM_GUEST ? PROTO_RANGE_IN : PROTO_RANGE_OUT;
 	const struct proto_range *ranges;
 	const uint8_t *bytes;
-	uint32_t n, n_descriptors = 0;
+	uint32_t n, n_descriptors = 0, n_pages = 0;
 	uint64_t total;
 
 	ranges = proto_ranges(message, &n, &bytes);
@@ -239,18 +259,22 @@ static int ranges_check(const struct proto_message *message, struct proto_fault 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t direction = ranges[i].direction;
 		bool descriptor = direction == PROTO_RANGE_DESCRIPTOR && carries_descriptors(message);
+		bool pages = direction == PROTO_RANGE_PAGES && message->desc->opcode == PROTO_IOCTL;
 
-		if (!descriptor && (direction == 0 || (direction & ~(PROTO_RANGE_IN | PROTO_RANGE_OUT))))
+		if (!descriptor && !pages && (direction == 0 || (direction & ~(PROTO_RANGE_IN | PROTO_RANGE_OUT))))
 			return proto_fault_set(fault, "%s: range %u: direction is 0x%x", name, i, direction);
 		if (descriptor && ranges[i].length != sizeof(struct proto_descriptor))
 			return proto_fault_set(fault, "%s: range %u: a descriptor of %u bytes", name, i,
 					       ranges[i].length);
-		if (!descriptor && n_descriptors)
-			return proto_fault_set(fault, "%s: range %u: memory after a descriptor", name, i);
+		if (pages && (ranges[i].length < sizeof(struct proto_pages) || ranges[i].length % sizeof(uint32_t)))
+			return proto_fault_set(fault, "%s: range %u: pages of %u bytes", name, i, ranges[i].length);
+		if (!descriptor && (n_descriptors || (n_pages && !pages)))
+			return proto_fault_set(fault, "%s: range %u: memory after a descriptor or pages", name, i);
 		n_descriptors += descriptor;
+		n_pages += pages;
 		if (ranges[i].address + ranges[i].length < ranges[i].address)
 			return proto_fault_set(fault, "%s: range %u: address and length wrap around", name, i);
-		if (direction & (carries | PROTO_RANGE_DESCRIPTOR))
+		if (direction & (carries | PROTO_RANGE_DESCRIPTOR | PROTO_RANGE_PAGES))
 			total += ranges[i].length;
 	}
 	if (total != message->payload_length)

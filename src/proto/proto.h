@@ -195,6 +195,21 @@ enum proto_kind {
 #define PROTO_FASYNC_ANSWER_FIELDS(F)                                                    \
 	F(int64_t, result, RESULT, "0, or a negative errno")
 
+#define PROTO_DIRECT_FIELDS(F)                                                           \
+	F(uint64_t, handle, HEX, "the open file")                                        \
+	F(uint64_t, pages, DEC, "number of the program's pages, chosen by the guest; not used again") \
+	F(uint32_t, size, DEC, "bytes to read or write")                                 \
+	F(uint32_t, first, DEC, "where they begin in the first page")                    \
+	F(uint32_t, flags, HEX, "the open file's present flags: O_NONBLOCK counts")      \
+	F(uint32_t, write, DEC, "1: write(2); 0: read(2)")                               \
+	F(uint32_t, n_refs, DEC, "grant references in the payload, 4 bytes each, one a page; 0: a descriptor") \
+	F(uint32_t, pad, PAD, "zero")
+
+#define PROTO_DIRECT_ANSWER_FIELDS(F)                                                    \
+	F(int64_t, result, RESULT, "bytes read or written, or a negative errno")         \
+	F(uint32_t, ready, HEX, "poll mask after the operation, or PROTO_READY_UNKNOWN") \
+	F(uint32_t, flags, HEX, "PROTO_DIRECT_… bits")
+
 #define PROTO_INTERRUPT_FIELDS(F)                                                        \
 	F(uint64_t, target, DEC, "tag of the request to interrupt; unknown tags are ignored")
 
@@ -210,6 +225,9 @@ enum proto_kind {
 
 #define PROTO_PROCESS_END_FIELDS(F)                                                      \
 	F(uint64_t, process, DEC, "a calling process that has ended; its number is not used again")
+
+#define PROTO_LET_GO_FIELDS(F)                                                           \
+	F(uint64_t, pages, DEC, "number of pages that an IOCTL told and the host has no more")
 
 #define PROTO_MEM_READ_FIELDS(F)                                                         \
 	F(uint64_t, call, DEC, "tag of the IOCTL for which the driver needs the memory") \
@@ -247,10 +265,12 @@ enum proto_kind {
 	M(MUNMAP, munmap, 0x0017, GUEST, NONE, "a mapping has ended")                    \
 	M(LSEEK, lseek, 0x0018, GUEST, NONE, "lseek(2)")                                 \
 	M(FASYNC, fasync, 0x0019, GUEST, NONE, "fcntl(2) with O_ASYNC")                  \
+	M(DIRECT, direct, 0x001a, GUEST, DATA, "read(2) or write(2) in the program's own pages") \
 	M(INTERRUPT, interrupt, 0x0020, GUEST, NONE, "the program got a signal; not answered") \
 	M(READY, ready, 0x0021, HOST, NONE, "a handle's readiness changed; not answered") \
 	M(PROCESS_END, process_end, 0x0022, GUEST, NONE, "a calling process has ended; not answered") \
 	M(SIGNAL, signal, 0x0023, HOST, NONE, "the driver sends SIGIO; not answered")    \
+	M(LET_GO, let_go, 0x0024, HOST, NONE, "memory that a driver kept is free; not answered") \
 	M(MEM_READ, mem_read, 0x0030, HOST, NONE, "a driver needs pages of a caller's memory") \
 	M(MEM_WRITE, mem_write, 0x0031, HOST, RANGES, "a driver wrote a caller's memory; not answered") \
 	M(OPEN_ANSWER, open_answer, 0x8010, HOST, NONE, "answer to OPEN")                \
@@ -263,6 +283,7 @@ enum proto_kind {
 	M(MUNMAP_ANSWER, munmap_answer, 0x8017, HOST, NONE, "answer to MUNMAP")          \
 	M(LSEEK_ANSWER, lseek_answer, 0x8018, HOST, NONE, "answer to LSEEK")             \
 	M(FASYNC_ANSWER, fasync_answer, 0x8019, HOST, NONE, "answer to FASYNC")          \
+	M(DIRECT_ANSWER, direct_answer, 0x801a, HOST, NONE, "answer to DIRECT")          \
 	M(MEM_READ_ANSWER, mem_read_answer, 0x8030, GUEST, RANGES, "answer to MEM_READ, whose tag the host chose")
 
 #define PROTO_STRUCT_FIELD(type, name, kind, meaning) type name;
@@ -294,6 +315,16 @@ struct proto_range {
  * descriptor, which is told by a struct proto_descriptor. In a request: one that the
  * program passes; in an answer: one that the driver has made. */
 #define PROTO_RANGE_DESCRIPTOR 4u
+
+/* The same, between memory and descriptors, in a request only: the pointer at `address`
+ * leads to memory that the driver keeps, which is told by a struct proto_pages. */
+#define PROTO_RANGE_PAGES 8u
+
+/* Pages of the calling program. Where they are new and come without a descriptor, a
+ * grant reference of 4 bytes for each follows. */
+struct proto_pages {
+	uint64_t pages; /* their number; 0: not all of it is memory that can be used so */
+};
 
 /* A descriptor of the calling program that leads to the host. */
 struct proto_descriptor {
@@ -327,6 +358,9 @@ struct proto_descriptor {
 /* PROTO_MMAP_ANSWER.flags */
 #define PROTO_MAPPED_DESCRIPTOR 1u /* on one kernel: the device itself comes over the socket */
 #define PROTO_MAPPED_READONLY 2u /* the driver lets nobody write */
+
+/* PROTO_DIRECT_ANSWER.flags */
+#define PROTO_DIRECT_NOT_RUN 1u /* the pages could not be had: the device was not called */
 
 /* PROTO_MMAP_ANSWER.cache */
 enum proto_cache { PROTO_CACHE_NORMAL, PROTO_CACHE_COMBINE, PROTO_CACHE_NONE, PROTO_CACHE_MAX_ };
@@ -423,6 +457,11 @@ const struct proto_range *proto_ranges(const struct proto_message *message, uint
  * proto_descriptor for each, perhaps without alignment. */
 const struct proto_range *proto_descriptors(const struct proto_message *message, uint32_t *np,
 					    const uint8_t **bytesp);
+
+/* Those before them that are pages; *bytesp is a struct proto_pages for each, with its
+ * references behind it, perhaps without alignment. */
+const struct proto_range *proto_pages(const struct proto_message *message, uint32_t *np,
+				      const uint8_t **bytesp);
 
 /* Writes one line for a decoded message, without newline, cut to `size`.
  * Returns `text`. For traces; payload bytes are not shown. */

@@ -44,9 +44,9 @@ struct transport_ops {
 	void (*acknowledge)(struct transport *t);
 	bool edges;
 	bool (*peer_alive)(struct transport *t);
-	/* On one kernel: the server hands a descriptor over (0 or negative errno), which
-	 * the client then takes by the same tag (the caller's own, or negative errno).
-	 * NULL elsewhere. */
+	/* On one kernel: one side hands a descriptor over (0 or negative errno), which the
+	 * other then takes by the same tag (the caller's own, or negative errno). NULL
+	 * elsewhere. */
 	int (*pass)(struct transport *t, uint64_t tag, int fd);
 	int (*take)(struct transport *t, uint64_t tag);
 	void (*close)(struct transport *t); /* ends and frees it */

@@ -3,8 +3,8 @@
  * The unix transport, for two processes on one kernel. The server makes one memfd
  * (indices, two rings, bulk slots) and two eventfds and sends them over a
  * SOCK_SEQPACKET socket. The socket then stays open: its end tells each side that
- * the other one is gone, however it died. The client sends nothing on it; the server
- * sends descriptors, each with the tag of the answer that speaks of it.
+ * the other one is gone, however it died. Besides that it carries descriptors, each
+ * with the tag by which a message speaks of it.
  */
 #include "config.h"
 
@@ -63,7 +63,6 @@ struct passed {
 
 struct transport_unix {
 	struct transport base;
-	bool client;
 	int socket;
 	struct passed passed[PROTO_IN_FLIGHT_MAX]; /* come, but not yet taken */
 	uint32_t n_passed;
@@ -94,9 +93,7 @@ static void unix_acknowledge(struct transport *t)
 
 static bool unix_peer_alive(struct transport *t)
 {
-	const struct transport_unix *u = (const struct transport_unix *)t;
-	short events = u->client ? POLLRDHUP : POLLIN | POLLRDHUP;
-	struct pollfd pfd = { .fd = t->life_fd, .events = events };
+	struct pollfd pfd = { .fd = t->life_fd, .events = POLLRDHUP };
 
 	return poll(&pfd, 1, 0) == 0;
 }
@@ -151,6 +148,13 @@ static int passed_receive(int socket, struct passed *passed)
 	return -EPROTO;
 }
 
+/* Takes one out of those that have come; the others stay in order. */
+static void passed_drop(struct transport_unix *u, uint32_t i)
+{
+	u->n_passed--;
+	memmove(&u->passed[i], &u->passed[i + 1], (u->n_passed - i) * sizeof(u->passed[0]));
+}
+
 static int unix_take(struct transport *t, uint64_t tag)
 {
 	struct transport_unix *u = (struct transport_unix *)t;
@@ -160,16 +164,17 @@ static int unix_take(struct transport *t, uint64_t tag)
 	for (uint32_t i = 0; i < u->n_passed; i++) {
 		if (u->passed[i].tag == tag) {
 			passed = u->passed[i];
-			u->passed[i] = u->passed[--u->n_passed];
+			passed_drop(u, i);
 			return passed.fd;
 		}
 	}
 	while ((r = passed_receive(u->socket, &passed)) == 0) {
 		if (passed.tag == tag)
 			return passed.fd;
+		/* The message that would speak of it has not come. */
 		if (u->n_passed == PROTO_IN_FLIGHT_MAX) {
-			close(passed.fd);
-			return -EPROTO;
+			close(u->passed[0].fd);
+			passed_drop(u, 0);
 		}
 		u->passed[u->n_passed++] = passed;
 	}
@@ -375,7 +380,6 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 	u = unix_new(fd);
 	if (!u)
 		return -ENOMEM;
-	u->client = true;
 	r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	if (r == 0)
 		r = offer_receive(fd, timeout_ms, &offer, fds);

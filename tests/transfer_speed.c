@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * transfer_speed NODE [NATIVE]: what large reads of tests/kmod-transfer's device cost,
+ * each way. Prints "RATIO name value target". A call in two pieces is copied on its way,
+ * one in one piece is not. What a call costs beyond what is fixed is the time for which
+ * the driver copies, as it has measured it. The better of several rounds counts.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kmod-transfer/transfer.h"
+
+#define MIB 1048576u
+#define N_ROUNDS 301
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "transfer_speed: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+struct cost {
+	uint64_t call_ns;
+	uint64_t copy_ns; /* of it, in the driver; the last piece only */
+};
+
+/* Of a read of 1 MiB in `n` pieces. */
+static struct cost read_cost(const char *path, uint8_t *memory, int n)
+{
+	struct iovec pieces[2] = { { memory, MIB / n }, { memory + MIB / n, MIB - MIB / n } };
+	struct cost best = { UINT64_MAX, UINT64_MAX };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		fail(path);
+	for (int i = 0; i < N_ROUNDS; i++) {
+		struct transfer_last last;
+		uint64_t ns = now_ns();
+		ssize_t got = n == 1 ? read(fd, memory, MIB) : readv(fd, pieces, n);
+
+		ns = now_ns() - ns;
+		if (got != MIB || read(fd, &last, sizeof(last)) != sizeof(last))
+			fail("read");
+		if (ns < best.call_ns)
+			best.call_ns = ns;
+		if (last.read_ns < best.copy_ns)
+			best.copy_ns = last.read_ns;
+	}
+	close(fd);
+	return best;
+}
+
+int main(int argc, char **argv)
+{
+	uint8_t *memory = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct cost direct, copied, native;
+
+	if (argc < 2)
+		return 77;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	direct = read_cost(argv[1], memory, 1);
+	copied = read_cost(argv[1], memory, 2);
+	printf("read of 1 MiB: %.3f ms without copies, of which the driver copies for %.3f; %.3f ms copied\n",
+	       direct.call_ns / 1e6, direct.copy_ns / 1e6, copied.call_ns / 1e6);
+	printf("RATIO zero-copy-read-1MiB-vs-copy %.2f >=2.0\n", (double)copied.call_ns / direct.call_ns);
+	if (argc < 3)
+		return 0;
+	native = read_cost(argv[2], memory, 1);
+	printf("on the device: %.3f ms, of which the driver copies for %.3f\n", native.call_ns / 1e6,
+	       native.copy_ns / 1e6);
+	printf("RATIO zero-copy-read-1MiB-vs-native %.2f >=0.9\n", (double)native.copy_ns / direct.copy_ns);
+	return 0;
+}
