@@ -168,6 +168,8 @@ status=0
 	--host-run "CASES='$cases' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
 	--qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
 	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
+# After a boot from the beginning (tools/vm), only what came since counts.
+sed -n -i '/booting the rig once more/{h;d};H;${g;p}' "$results/log"
 if [ $status != 0 ]; then
 	tail -n 30 "$results/log"
 	echo "run_drivers: the rig ended with status $status"
