@@ -154,8 +154,8 @@ def make_sound(path, sample, channels):
     noise = random.Random(7)
     with wave.open(path, "wb") as out:
         out.setparams((int(channels), width, 48000, 0, "NONE", ""))
-        out.writeframes(bytes(noise.randrange(1, 256) for _ in range(
-            FRAMES * width * int(channels))))
+        out.writeframes(noise.randbytes(
+            FRAMES * width * int(channels)).replace(b"\0", b"\1"))
         out.writeframes(bytes(SILENCE * width * int(channels)))
     return 0
 
@@ -234,6 +234,120 @@ def rtc(path):
     return 0
 
 
+UHID_DESCRIPTOR = bytes.fromhex("05010906a101050719e029e71500250175019508810295"
+                                "0175088101c0")
+
+
+def uhid(path):
+    """A HID device made by writing structures; what the kernel tells of it."""
+    fd = os.open(path, os.O_RDWR)
+    print(os.write(fd, struct.pack(
+        "=I128s64s64sHHIIII4096s", 11, b"Paradice made a HID device", b"phys",
+        b"uniq", len(UHID_DESCRIPTOR), 3, 1, 2, 3, 4, UHID_DESCRIPTOR)))
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    seen = []
+    while poll.poll(3000) and len(seen) < 3:
+        event = os.read(fd, 4380)
+        seen.append(struct.unpack_from("=I", event)[0])
+    print(seen[:2])
+    print(os.write(fd, struct.pack("=IH4096s", 12, 1, b"\x02")))
+    print(os.write(fd, struct.pack("=I", 1)))
+    try:
+        print(os.write(fd, struct.pack("=I", 99)))
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+    return 0
+
+
+def serial(path):
+    """Modem lines, queues, breaks of a serial port."""
+    fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    for name, request in (("lines", 0x5415), ("unread", 0x541b),
+                          ("unwritten", 0x5411), ("discipline", 0x5424)):
+        print(struct.unpack("=i", tried(fd, name, request, bytearray(4)))[0])
+    tried(fd, "set lines", 0x5416, struct.pack("=i", 6))
+    tried(fd, "clear lines", 0x5417, struct.pack("=i", 2))
+    print(struct.unpack("=i", tried(fd, "lines", 0x5415, bytearray(4)))[0])
+    tried(fd, "count", 0x545d, bytearray(80))
+    tried(fd, "break", 0x5409, 0)
+    tried(fd, "flush", 0x540b, 2)
+    tried(fd, "exclusive", 0x540c)
+    tried(fd, "not exclusive", 0x540d)
+    tried(fd, "rs485", 0x542e, bytearray(32))
+    print(os.write(fd, b"words"))
+    return 0
+
+
+def watchdog(path):
+    """What a watchdog tells; it is stopped before the file is closed."""
+    fd = os.open(path, os.O_WRONLY)
+    support = tried(fd, "support", code(OUT, "W", 0, 40), bytearray(40))
+    print(text(support[8:]))
+    for name, number in (("status", 1), ("boot status", 2), ("timeout", 7),
+                         ("pretimeout", 9)):
+        print(struct.unpack("=i", tried(fd, name, code(OUT, "W", number, 4),
+                                        bytearray(4)))[0])
+    tried(fd, "keep alive", code(OUT, "W", 5, 4), bytearray(4))
+    tried(fd, "set timeout", code(BOTH, "W", 6, 4), struct.pack("=i", 100000))
+    tried(fd, "options", code(OUT, "W", 4, 4), struct.pack("=i", 64))
+    print(os.write(fd, b"V"))
+    return 0
+
+
+def usb(path):
+    """Control transfers, by each of usbdevfs's ways."""
+    fd = os.open(path, os.O_RDWR)
+    print(hex(struct.unpack("=I", tried(
+        fd, "capabilities", code(OUT, "U", 26, 4), bytearray(4)))[0]))
+    info = tried(fd, "connection", code(IN, "U", 17, 8), bytearray(8))
+    print(info[4])
+    driver = bytearray(struct.pack("=I256s", 0, b""))
+    print(text(tried(fd, "driver", code(IN, "U", 8, 260), driver)[4:]))
+    data = (ctypes.c_uint8 * 18)()
+    control = struct.pack("=BBHHHI4xQ", 0x80, 6, 0x100, 0, 18, 1000,
+                          ctypes.addressof(data))
+    tried(fd, "control", code(BOTH, "U", 0, 24), control)
+    print(bytes(data).hex())
+    # An URB: the driver fills the buffer when it is reaped.
+    setup = (ctypes.c_uint8 * 26)(*struct.pack("=BBHHH", 0x80, 6, 0x100, 0, 18))
+    urb = bytearray(struct.pack(
+        "=BB2xiI4xQ5iIQ", 2, 0, 0, 0, ctypes.addressof(setup), 26, 0, 0, 0, 0,
+        0, 77))
+    raw = (ctypes.c_char * 56).from_buffer(urb)
+    print("submit", LIBC.ioctl(fd, ctypes.c_ulong(code(OUT, "U", 10, 56)),
+                               ctypes.byref(raw)))
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    print("poll", len(poll.poll(5000)))
+    back = ctypes.c_uint64(0)
+    print("reap", LIBC.ioctl(fd, ctypes.c_ulong(code(IN, "U", 12, 8)),
+                             ctypes.byref(back)))
+    print(back.value == ctypes.addressof(raw), bytes(setup[8:]).hex())
+    tried(fd, "speed", code(0, "U", 31, 0))
+    tried(fd, "claim 99", code(OUT, "U", 15, 4), struct.pack("=I", 99))
+    return 0
+
+
+def loop_control(path):
+    """The next free loop device, one made, one removed."""
+    fd = os.open(path, os.O_RDWR)
+    tried(fd, "free", 0x4c82)
+    tried(fd, "add", 0x4c80, 99)
+    tried(fd, "add again", 0x4c80, 99)
+    tried(fd, "remove", 0x4c81, 99)
+    return 0
+
+
+def entropy(path):
+    """The kernel's random numbers; only a privileged opener may add to them."""
+    fd = os.open(path, os.O_RDWR)
+    print(struct.unpack("=i", tried(fd, "count", code(OUT, "R", 0, 4),
+                                    bytearray(4)))[0])
+    print(len(os.read(fd, 1000)))
+    return 0
+
+
 def tun(path):
     """Ping the driver domain's end of a tun interface through this node.
 
@@ -279,7 +393,7 @@ def tun(path):
 
 # ---- The guest's /dev ----
 
-OWN = ("null", "zero", "full", "random", "urandom", "tty")
+OWN = ("null", "zero", "full", "urandom", "tty")
 MS_BIND, MS_MOVE = 0x1000, 0x2000
 
 
@@ -338,6 +452,8 @@ def main():
                 "uinput": uinput, "make-sound": make_sound,
                 "compare-sound": compare_sound, "drm-version": drm_version,
                 "hidraw": hidraw, "rtc": rtc, "tun": tun,
+                "uhid": uhid, "serial": serial, "watchdog": watchdog,
+                "usb": usb, "loop-control": loop_control, "random": entropy,
                 "make-dev": make_dev}
     sys.stdout.reconfigure(line_buffering=True)
     return programs[sys.argv[1]](*sys.argv[2:])

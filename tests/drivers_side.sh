@@ -28,15 +28,26 @@ if [ -z "$native" ] && [ -z "${DRIVERS_UNSHARED:-}" ]; then
 	DRIVERS_UNSHARED=1 exec unshare --mount --propagation private sh "$0" "$side" "$@"
 fi
 [ -n "$native" ] || python3 "$share/drivers_programs.py" make-dev "/dev/paradice/$side" || exit 1
-# shellcheck disable=SC2086 # a list
-[ $# -gt 0 ] || set -- $CASES
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
-for name; do
-	echo "@case $side $name"
-	started=$(date +%s)
-	timeout -k 5 "${CASE_SECONDS:-180}" sh "$0" "$side" --one "$name" >"$output" 2>&1 </dev/null
-	status=$?
-	gzip -9 <"$output" | base64
-	echo "@end $status $(($(date +%s) - started))"
+work=$(mktemp -d)
+trap 'rm -rf --one-file-system "$work"' EXIT
+
+# CASE...: runs them one after another
+run_lane() {
+	for name; do
+		started=$(date +%s)
+		timeout -k 5 "${CASE_SECONDS:-180}" sh "$0" "$side" --one "$name" >"$work/$name" 2>&1 </dev/null
+		status=$?
+		{
+			echo "@case $side $name"
+			gzip -9 <"$work/$name" | base64
+			echo "@end $status $(($(date +%s) - started))"
+		} >"$work/$name.record"
+		flock "$work" cat "$work/$name.record"
+	done
+}
+
+for lane in $LANES; do
+	# shellcheck disable=SC2046 # a list
+	run_lane $(lane_cases "$lane" "$@") &
 done
+wait

@@ -3,7 +3,8 @@
 # tests/run_drivers.sh RIG BUILD [ENGINES [CASE...]]: runs unmodified programs on real
 # drivers, in the driver domain on the devices and in a guest on its nodes, in one
 # boot of a rig of tools/vm, and compares what they print (drivers_cases.sh). ENGINES
-# are values of "ioctls" in hostd.conf, with commas between: "declared,on-demand".
+# are values of "ioctls" in hostd.conf, with commas between: "declared,on-demand". For
+# the CASE "short", those of SHORT; the others are skipped, and said to be so.
 # Prints "N passed, N failed, N skipped". What differed is left in BUILD/drivers-RIG.
 # Environment: HOSTD_OPTIONS for paradice-hostd, ROUNDS in the guest, RIG_OPTIONS for
 # tools/vm, NATIVE=0: no native pass; EXTRA_HOST, EXTRA_GUEST: commands that run at the
@@ -16,6 +17,16 @@ build=$(cd "$2" && pwd)
 engines=$(echo "${3:-declared,on-demand}" | tr , ' ')
 shift 2
 [ $# = 0 ] || shift
+share=$top/tests
+# shellcheck source=tests/drivers_cases.sh
+. "$share/drivers_cases.sh"
+cases=$*
+[ "$cases" != short ] || cases=$SHORT
+# shellcheck disable=SC2086 # a list
+set -- $cases
+for name; do
+	type "case_$name" >/dev/null || { echo "run_drivers: there is no case $name" >&2; exit 2; }
+done
 cases=$*
 
 share=$(mktemp -d)
@@ -40,7 +51,9 @@ cp "$top"/tests/drivers_* "$share"
 
 cat >"$share/host.sh" <<'EOF_HOST'
 modprobe -a vivid snd-aloop snd-dummy snd-virmidi snd-seq uinput virtio-gpu tun hidraw i2c-dev sg scsi_debug \
-	rtc-cmos 2>/dev/null
+	rtc-cmos rc-loopback ir-nec-decoder joydev uhid loop mtdram \
+	2>/dev/null
+modprobe softdog soft_noboot=1
 modprobe i2c-stub chip_addr=0x48
 insmod /share/memops.ko || exit 1
 ip tuntap add dev partun0 mode tun
@@ -60,13 +73,14 @@ EOF_HOST
 cat >"$share/guest.sh" <<'EOF_GUEST'
 modprobe -q tun
 for engine in $ENGINES; do
-	n=0
-	until [ -e "/dev/paradice/$engine/memops" ]; do
+	# All nodes are there when no more come.
+	n=0 before=
+	until [ -e "/dev/paradice/$engine/memops" ] && [ "$before" = "$(find "/dev/paradice/$engine")" ]; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || { echo "no nodes of $engine"; exit 1; }
-		sleep 0.1
+		[ $n -lt 60 ] || { echo "no nodes of $engine"; exit 1; }
+		before=$(find "/dev/paradice/$engine" 2>/dev/null)
+		sleep 1
 	done
-	sleep 1
 	[ -z "$EXTRA_GUEST" ] || ENGINE=$engine sh -c "$EXTRA_GUEST"
 	round=0
 	while [ $round -lt $ROUNDS ]; do
@@ -85,12 +99,12 @@ if [ -n "${HOSTD_OPTIONS:-}" ]; then
 	END
 fi
 
-# name, path, name in the guest
+# name, path, name in the guest; without a table of ioctls where other=yes
+other=
 device() {
 	for engine in $engines; do
 		ioctls=$engine
-		# Nobody declares what these do.
-		case $engine-$1 in declared-memops | declared-sg) ioctls=any ;; esac
+		[ "$engine-$other" != declared-yes ] || ioctls=any
 		cat <<-END
 			device "$1-$engine" {
 				path = "$2"
@@ -125,9 +139,23 @@ device() {
 	device tun /dev/net/tun net/tun
 	device ptyA /dev/ptyA ptyA
 	device ptyB /dev/ptyB ptyB
-	device sg "/dev/sg*" "*"
 	device i2c "/dev/i2c-*" "*"
+	device joystick "/dev/input/js*" "input/*"
+	device watchdog "/dev/watchdog*" "*"
+	device console "/dev/tty[0-9]" "*"
+	device serial /dev/ttyS1 ttyS1
+	device random /dev/random random
+	other=yes
+	device sg "/dev/sg*" "*"
+	device lirc "/dev/lirc*" "*"
+	device mtd "/dev/mtd*" "*"
+	device loop /dev/loop-control loop-control
+	device usb "/dev/bus/usb/001/*" "bus/usb/001/*"
+	device uhid /dev/uhid uhid
+	device vcs "/dev/vcs*" "*"
+	device hwrng /dev/hwrng hwrng
 	device memops /dev/memops memops
+	other=
 	echo "${EXTRA_DEVICES:-}" | while read -r name path node; do
 		[ -z "$name" ] || device "$name" "$path" "$node"
 	done
@@ -138,11 +166,14 @@ status=0
 "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" \
 	--hostd-conf "$share/devices.conf" --timeout "${RIG_TIMEOUT:-2400}" \
 	--host-run "CASES='$cases' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
-	${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
+	--qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
 	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
+# After a boot from the beginning (tools/vm), only what came since counts.
+sed -n -i '/booting the rig once more/{h;d};H;${g;p}' "$results/log"
 if [ $status != 0 ]; then
 	tail -n 30 "$results/log"
 	echo "run_drivers: the rig ended with status $status"
 fi
-"$top/tests/drivers_compare.sh" "$results" "$engines" || status=1
+# shellcheck disable=SC2086 # lists
+"$top/tests/drivers_compare.sh" "$results" "$engines" $cases || status=1
 exit $status

@@ -3,6 +3,11 @@
  * Nodes as character devices, by CUSE: one libfuse session for each. The session's
  * descriptor is ours (fuse_session_custom_io), because libfuse's own set-up would
  * install signal handlers and go to the background.
+ *
+ * A node has the device number that the device has on the host, if the guest's kernel
+ * uses that major number for nothing else: some programs tell a class by it. The
+ * kernel has about a hundred major numbers to give away, so all other nodes share one:
+ * it chooses that for the first of them.
  */
 #include "config.h"
 
@@ -24,7 +29,12 @@
 struct cuse_node {
 	struct fuse_session *session;
 	int fd;
+	dev_t number;
+	bool shared; /* its major number, with other such nodes */
 };
+
+/* As much as /proc/devices has of a name (CHRDEV_NAME… of the kernel's fs/char_dev.c). */
+#define REGION_NAME_MAX 63
 
 static void cuse_open(fuse_req_t request, struct fuse_file_info *info)
 {
@@ -100,12 +110,21 @@ static ssize_t io_writev(int fd, struct iovec *iov, int n, void *userdata)
 
 static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
 
-/* True if the guest's kernel has this major number in use: then CUSE would refuse
- * it, and say so in the kernel's log (proc(5), /proc/devices). */
-static bool major_taken(unsigned int wanted)
+static bool region_is_ours(const struct guest *guest, const char *name)
+{
+	for (const struct node *node = guest->nodes; node; node = node->next) {
+		if (strncmp(node->name, name, REGION_NAME_MAX) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True if the guest's kernel has this major number in use for others than our nodes
+ * (proc(5), /proc/devices, which has a line for each region of numbers). */
+static bool major_taken(const struct guest *guest, unsigned int wanted)
 {
 	FILE *devices = fopen("/proc/devices", "re");
-	char line[128];
+	char line[128], name[sizeof(line)];
 	bool taken = false;
 
 	if (!devices)
@@ -113,20 +132,58 @@ static bool major_taken(unsigned int wanted)
 	while (fgets(line, sizeof(line), devices) && strncmp(line, "Block", 5) != 0) {
 		unsigned int number;
 
-		if (sscanf(line, "%u", &number) == 1 && number == wanted)
+		if (sscanf(line, "%u %[^\n]", &number, name) == 2 && number == wanted &&
+		    !region_is_ours(guest, name))
 			taken = true;
 	}
 	fclose(devices);
 	return taken;
 }
 
-static struct fuse_session *session_make(struct node *node, bool real_number)
+static bool number_is_ours(const struct guest *guest, dev_t number)
+{
+	for (const struct node *node = guest->nodes; node; node = node->next) {
+		const struct cuse_node *cuse = node->private;
+
+		if (cuse->number == number)
+			return true;
+	}
+	return false;
+}
+
+/* The host's number, or 0 where the node cannot have it: CUSE would refuse it, and say
+ * so in the kernel's log. */
+static dev_t number_of_host(const struct node *node)
+{
+	dev_t number = makedev(node->add.major, node->add.minor);
+
+	if (number_is_ours(node->guest, number) || major_taken(node->guest, node->add.major))
+		return 0;
+	return number;
+}
+
+/* The next one of the shared major number, or 0 for one that the kernel chooses. While
+ * one of those nodes is there, the kernel gives their major number to nobody else. */
+static dev_t number_shared(const struct guest *guest)
+{
+	dev_t last = 0;
+
+	for (const struct node *node = guest->nodes; node; node = node->next) {
+		const struct cuse_node *cuse = node->private;
+
+		if (cuse->shared && cuse->number > last)
+			last = cuse->number;
+	}
+	return last ? makedev(major(last), minor(last) + 1) : 0;
+}
+
+static struct fuse_session *session_make(struct node *node, dev_t number)
 {
 	char info[sizeof("DEVNAME=") + PROTO_NAME_MAX];
 	const char *info_argv[] = { info };
 	struct cuse_info cuse = {
-		.dev_major = real_number ? node->add.major : 0,
-		.dev_minor = real_number ? node->add.minor : 0,
+		.dev_major = major(number),
+		.dev_minor = minor(number),
 		.dev_info_argc = 1,
 		.dev_info_argv = info_argv,
 		.flags = CUSE_UNRESTRICTED_IOCTL,
@@ -141,11 +198,15 @@ static struct fuse_session *session_make(struct node *node, bool real_number)
 	return session;
 }
 
-static bool node_exists(const char *path)
+static bool node_exists(const char *path, dev_t *numberp)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0;
+	if (stat(path, &st) < 0)
+		return false;
+	if (numberp)
+		*numberp = st.st_rdev;
+	return true;
 }
 
 static void node_close(struct cuse_node *cuse)
@@ -157,8 +218,8 @@ static void node_close(struct cuse_node *cuse)
 }
 
 /* Serves the kernel's CUSE_INIT; when that is answered, the device is there or was
- * refused. */
-static int node_try(struct node *node, const char *path, bool real_number)
+ * refused (-EBUSY). The kernel chooses the number if it is 0. */
+static int node_try(struct node *node, const char *path, dev_t number)
 {
 	struct cuse_node *cuse = calloc(1, sizeof(*cuse));
 	struct fuse_buf buffer = { 0 };
@@ -166,7 +227,7 @@ static int node_try(struct node *node, const char *path, bool real_number)
 
 	if (!cuse)
 		return -ENOMEM;
-	cuse->session = session_make(node, real_number);
+	cuse->session = session_make(node, number);
 	fd = open("/dev/cuse", O_RDWR | O_CLOEXEC);
 	if (!cuse->session || fd < 0) {
 		r = fd < 0 ? -errno : -ENOMEM;
@@ -183,7 +244,7 @@ static int node_try(struct node *node, const char *path, bool real_number)
 	if (r > 0)
 		fuse_session_process_buf(cuse->session, &buffer);
 	free(buffer.mem);
-	if (r <= 0 || !node_exists(path)) {
+	if (r <= 0 || !node_exists(path, &cuse->number)) {
 		node_close(cuse);
 		return r < 0 ? r : -EBUSY;
 	}
@@ -200,22 +261,44 @@ static void cuse_node_serve(struct node *node)
 	(void)guest_fuse_serve(node->guest, cuse->session, cuse->fd);
 }
 
+static int node_make(struct node *node, const char *path)
+{
+	dev_t number = number_of_host(node);
+	struct cuse_node *cuse;
+	int r;
+
+	if (number) {
+		r = node_try(node, path, number);
+		if (r != -EBUSY)
+			return r;
+	}
+	/* What no device of the host's is behind is not among the guest's nodes. */
+	if (!node->add.major)
+		return node_try(node, path, 0);
+	number = number_shared(node->guest);
+	r = node_try(node, path, number);
+	if (r == -EBUSY && number)
+		r = node_try(node, path, 0);
+	if (r == 0) {
+		cuse = node->private;
+		cuse->shared = true;
+	}
+	return r;
+}
+
 static int cuse_node_add(struct node *node)
 {
 	char path[sizeof("/dev/") + PROTO_NAME_MAX];
-	bool real_number = !major_taken(node->add.major);
 	struct cuse_node *cuse;
 	int r;
 
 	snprintf(path, sizeof(path), "/dev/%s", node->name);
-	if (node_exists(path)) {
+	if (node_exists(path, NULL)) {
 		log_error("node \"%s\": %s exists already: give the device another name in the host's "
 			  "hostd.conf", node->name, path);
 		return -EEXIST;
 	}
-	r = node_try(node, path, real_number);
-	if (r == -EBUSY && real_number)
-		r = node_try(node, path, false);
+	r = node_make(node, path);
 	if (r < 0) {
 		log_error("node \"%s\": CUSE: %s%s", node->name, strerror(-r),
 			  r == -ENOENT ? ": modprobe cuse" : "");
