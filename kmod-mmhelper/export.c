@@ -42,7 +42,7 @@ int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind)
 	return r;
 }
 
-static u32 cache_of(const struct vm_area_struct *vma)
+u32 cache_of(const struct vm_area_struct *vma)
 {
 	pgprotval_t bits = pgprot_val(vma->vm_page_prot) & _PAGE_CACHE_MASK;
 
@@ -54,7 +54,7 @@ static u32 cache_of(const struct vm_area_struct *vma)
 }
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-static int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned long *pfn)
+int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned long *pfn)
 {
 	struct follow_pfnmap_args args = { .vma = vma, .address = address };
 	int r = follow_pfnmap_start(&args);
@@ -66,7 +66,7 @@ static int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned 
 	return 0;
 }
 #else
-static int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned long *pfn)
+int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned long *pfn)
 {
 	return follow_pfn(vma, address, pfn);
 }
@@ -144,8 +144,7 @@ static bool file_is_drivers(const struct file *file)
 	return S_ISCHR(inode->i_mode) || strcmp(inode->i_sb->s_type->name, "dmabuf") == 0;
 }
 
-/* Only what a driver has mapped, and as far as it may be mapped. */
-static int vma_check(const struct vm_area_struct *vma, const struct mmhelper_export *export)
+int vma_check(const struct vm_area_struct *vma, const struct mmhelper_export *export)
 {
 	if (!vma || export->length > vma->vm_end - export->address)
 		return -EFAULT;

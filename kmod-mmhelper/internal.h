@@ -126,15 +126,43 @@ int pin_make(struct mmh_daemon *daemon, struct mmhelper_pin *pin);
 
 /* export.c: a driver's pages for another domain. */
 #ifdef CONFIG_XEN
+/* How a mapping is cached: enum mmhelper_cache. */
+u32 cache_of(const struct vm_area_struct *vma);
+/* The frame behind an address of a VM_PFNMAP mapping. 0 or negative errno. */
+int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned long *pfn);
+/* 0 for what a driver has mapped, as far as it may be mapped, else negative errno. */
+int vma_check(const struct vm_area_struct *vma, const struct mmhelper_export *export);
 int export_bind(struct mmh_daemon *daemon, struct mmhelper_bind *bind);
 int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export);
 int export_end(struct mmh_daemon *daemon, struct mmhelper_unexport *unexport);
 void export_daemon_end(struct mmh_daemon *daemon);
+
+/* frames.c: memory of devices for another domain. */
+int frames_offer(struct mmh_daemon *daemon, struct mmhelper_offer *offer);
+int frames_take(struct mmh_daemon *daemon, struct mmhelper_frames *ask);
+int frames_left(struct mmh_daemon *daemon, struct mmhelper_frames *left);
+int frames_drop(struct mmh_daemon *daemon, struct mmhelper_drop *drop);
+void frames_daemon_end(struct mmh_daemon *daemon);
+void frames_exit(void);
+
+/* reserve.c: address space for memory of the host's devices. */
+int reserve_make(struct mmh_daemon *daemon, struct mmhelper_reserve *reserve);
+int reserve_vacate(struct mmh_daemon *daemon, struct mmhelper_vacate *vacate);
+void reserve_daemon_end(struct mmh_daemon *daemon);
 #else
 #define export_bind(daemon, bind) (-EOPNOTSUPP)
 #define export_make(daemon, export) (-EOPNOTSUPP)
 #define export_end(daemon, unexport) (-EOPNOTSUPP)
 #define export_daemon_end(daemon) ((void)(daemon))
+#define frames_offer(daemon, offer) (-EOPNOTSUPP)
+#define frames_take(daemon, ask) (-EOPNOTSUPP)
+#define frames_left(daemon, left) (-EOPNOTSUPP)
+#define frames_drop(daemon, drop) (-EOPNOTSUPP)
+#define frames_daemon_end(daemon) ((void)(daemon))
+#define frames_exit() ((void)0)
+#define reserve_make(daemon, reserve) (-EOPNOTSUPP)
+#define reserve_vacate(daemon, vacate) (-EOPNOTSUPP)
+#define reserve_daemon_end(daemon) ((void)(daemon))
 #endif
 
 #endif

@@ -5,10 +5,12 @@
  * Objects: a daemon is an open file of the device. In the guest it has adopted
  * nodes (node.c), tracked mappings (map.c) and files on their way to programs
  * (descriptor.c), in the driver domain exports (export.c); all of it ends with the
- * file. Pinned memory (pin.c) is a file of its own. Only this file knows the numbers
- * of the commands.
+ * file. Pinned memory (pin.c) is a file of its own. Only what Xen may still have mapped
+ * stays for the next one: frames of devices (frames.c), and address space for them
+ * (reserve.c). Only this file knows the numbers of the commands.
  */
 #include <linux/capability.h>
+#include <linux/fdtable.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -45,6 +47,8 @@ static int mmh_release(struct inode *inode, struct file *file)
 	descriptor_daemon_end(daemon);
 	map_daemon_end(daemon);
 	export_daemon_end(daemon);
+	frames_daemon_end(daemon);
+	reserve_daemon_end(daemon);
 	kfree(daemon);
 	return 0;
 }
@@ -62,6 +66,11 @@ union mmh_argument {
 	struct mmhelper_bind bind;
 	struct mmhelper_export export;
 	struct mmhelper_unexport unexport;
+	struct mmhelper_reserve reserve;
+	struct mmhelper_vacate vacate;
+	struct mmhelper_offer offer;
+	struct mmhelper_frames frames;
+	struct mmhelper_drop drop;
 };
 
 static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
@@ -92,8 +101,40 @@ static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
 		return export_make(daemon, &argument->export);
 	case MMHELPER_UNEXPORT:
 		return export_end(daemon, &argument->unexport);
+	case MMHELPER_RESERVE:
+		return reserve_make(daemon, &argument->reserve);
+	case MMHELPER_VACATE:
+		return reserve_vacate(daemon, &argument->vacate);
+	case MMHELPER_OFFER:
+		return frames_offer(daemon, &argument->offer);
+	case MMHELPER_TAKE:
+		return frames_take(daemon, &argument->frames);
+	case MMHELPER_LEFT:
+		return frames_left(daemon, &argument->frames);
+	case MMHELPER_DROP:
+		return frames_drop(daemon, &argument->drop);
 	default:
 		return -ENOTTY;
+	}
+}
+
+/* The caller could not be told of what was made: nobody knows of it. */
+static void mmh_undo(struct mmh_daemon *daemon, unsigned int command, const union mmh_argument *argument)
+{
+	switch (command) {
+	case MMHELPER_EXPORT:
+		export_end(daemon, &(struct mmhelper_unexport){ .id = argument->export.id });
+		break;
+	case MMHELPER_RESERVE:
+		reserve_vacate(daemon, &(struct mmhelper_vacate){ .frame = argument->reserve.frame });
+		close_fd(argument->reserve.fd);
+		break;
+	case MMHELPER_OFFER:
+		frames_drop(daemon, &(struct mmhelper_drop){ .token = argument->offer.token });
+		break;
+	case MMHELPER_TAKE:
+		frames_drop(daemon, &(struct mmhelper_drop){ .token = argument->frames.token });
+		break;
 	}
 }
 
@@ -103,7 +144,6 @@ static long mmh_ioctl(struct file *file, unsigned int command, unsigned long arg
 	void __user *user = (void __user *)arg;
 	size_t size = _IOC_SIZE(command);
 	union mmh_argument argument;
-	u32 id;
 	long r;
 
 	/* A command of another size is another command: none of ours. */
@@ -115,10 +155,7 @@ static long mmh_ioctl(struct file *file, unsigned int command, unsigned long arg
 	r = mmh_dispatch(daemon, command, &argument);
 	if (r == 0 && (_IOC_DIR(command) & _IOC_READ) && copy_to_user(user, &argument, size)) {
 		r = -EFAULT;
-		/* Nobody knows of it. */
-		id = argument.export.id;
-		if (command == MMHELPER_EXPORT)
-			export_end(daemon, &(struct mmhelper_unexport){ .id = id });
+		mmh_undo(daemon, command, &argument);
 	}
 	return r;
 }
@@ -180,6 +217,7 @@ static void __exit mmh_exit(void)
 	misc_deregister(&mmh_device);
 	node_exit();
 	pages_exit();
+	frames_exit();
 }
 
 module_init(mmh_init);

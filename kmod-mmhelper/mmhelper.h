@@ -149,6 +149,26 @@ struct mmhelper_signal {
 	__u32 pad;
 };
 
+/* Address space for memory of the host's devices, in a PVH or HVM guest (else
+ * EOPNOTSUPP): frames at which this machine has nothing, and a file that maps all of
+ * them from offset 0 on, for a tracked SUPPLY with the same `cache` when the host has put its memory there.
+ * Nothing else comes to that place before the file is closed and VACATE has said that
+ * the host's memory is gone from there. */
+struct mmhelper_reserve {
+	__u64 length; /* bytes, whole pages */
+	__u64 frame; /* out: the first one; zero */
+	__u32 host; /* the domain whose memory it will be */
+	__u32 cache; /* enum mmhelper_cache */
+	__s32 fd; /* out; zero */
+	__u32 flags; /* zero */
+};
+
+struct mmhelper_vacate {
+	__u64 frame; /* as reserved; 0: all for `host`, also what a daemon that is gone left */
+	__u32 host;
+	__u32 flags; /* zero */
+};
+
 /*
  * ---- driver domain, and pins between domains ----
  */
@@ -183,6 +203,37 @@ struct mmhelper_unexport {
 	__u32 pad;
 };
 
+/* Offers the device memory under a range of a mapping of the calling process to the
+ * domain that it is bound to: for whoever takes it and has it mapped there. EREMOTEIO:
+ * not all of it is one piece of one PCI device's memory; ETXTBSY: its driver can move
+ * it; EACCES: it is not mapped shared and for writing; ERANGE: more than max_pages. */
+struct mmhelper_offer {
+	__u64 address; /* in the caller; whole pages */
+	__u64 length; /* bytes, whole pages */
+	__u64 token; /* out: cannot be guessed; zero */
+	__u32 flags; /* zero */
+	__u32 cache; /* out: enum mmhelper_cache; zero */
+};
+
+/* Takes an offer to a domain (ENOENT: there is none), with CAP_SYS_ADMIN. What was
+ * taken, and the device's file, stays until it is dropped, whoever ends. LEFT takes over
+ * what a taker left that is gone (all fields zero; ENOENT: nothing). */
+struct mmhelper_frames {
+	__u64 token; /* in; LEFT: out */
+	__u64 guest_frame; /* in: where the guest shall have it; LEFT: out */
+	__u64 frame; /* out: first machine frame */
+	__u64 n_frames; /* out */
+	__u32 domid; /* in; LEFT: out */
+	__u32 major; /* out: the device that was mapped */
+	__u32 minor; /* out */
+	__u32 flags; /* zero */
+};
+
+/* The domain has nothing of it any more; or the offer ends before it was taken. */
+struct mmhelper_drop {
+	__u64 token;
+};
+
 #define MMHELPER_ADOPT _IOW(0xf9, 0x01, struct mmhelper_adopt)
 #define MMHELPER_FETCH _IOWR(0xf9, 0x02, struct mmhelper_fetch)
 #define MMHELPER_SUPPLY _IOW(0xf9, 0x03, struct mmhelper_supply)
@@ -195,5 +246,11 @@ struct mmhelper_unexport {
 #define MMHELPER_BIND _IOW(0xf9, 0x10, struct mmhelper_bind)
 #define MMHELPER_EXPORT _IOWR(0xf9, 0x11, struct mmhelper_export)
 #define MMHELPER_UNEXPORT _IOW(0xf9, 0x12, struct mmhelper_unexport)
+#define MMHELPER_OFFER _IOWR(0xf9, 0x18, struct mmhelper_offer)
+#define MMHELPER_TAKE _IOWR(0xf9, 0x19, struct mmhelper_frames)
+#define MMHELPER_LEFT _IOWR(0xf9, 0x1a, struct mmhelper_frames)
+#define MMHELPER_DROP _IOW(0xf9, 0x1b, struct mmhelper_drop)
+#define MMHELPER_RESERVE _IOWR(0xf9, 0x20, struct mmhelper_reserve)
+#define MMHELPER_VACATE _IOW(0xf9, 0x21, struct mmhelper_vacate)
 
 #endif

@@ -100,6 +100,10 @@ START_TEST(unknown_bits)
 			.length = 1,
 			.flags = flag,
 		};
+		struct mmhelper_reserve reserve = { .length = PAGE, .flags = flag };
+		struct mmhelper_vacate vacate = { .flags = flag };
+		struct mmhelper_offer offer = { .length = PAGE, .flags = flag };
+		struct mmhelper_frames frames = { .flags = flag };
 
 		if (!(flag & MMHELPER_PIN_WRITE))
 			refused(fd, MMHELPER_PIN, &pin, EINVAL);
@@ -117,6 +121,11 @@ START_TEST(unknown_bits)
 		refused(fd, MMHELPER_EXPORT, &export_padded, EINVAL);
 		refused(fd, MMHELPER_UNEXPORT, &unexport, EINVAL);
 		refused(fd, MMHELPER_FETCH, &fetch, EINVAL);
+		refused(fd, MMHELPER_RESERVE, &reserve, EINVAL);
+		refused(fd, MMHELPER_VACATE, &vacate, EINVAL);
+		refused(fd, MMHELPER_OFFER, &offer, EINVAL);
+		refused(fd, MMHELPER_TAKE, &frames, EINVAL);
+		refused(fd, MMHELPER_LEFT, &frames, EINVAL);
 	}
 	close(null);
 	close(fd);
@@ -131,6 +140,9 @@ START_TEST(made_up)
 	struct mmhelper_signal signal = { .file = 42, .band = 1 };
 	struct mmhelper_unexport unexport = { .id = 1 };
 	struct mmhelper_supply supply = { .token = 42, .fd = -1 };
+	struct mmhelper_frames frames = { .token = 42 };
+	struct mmhelper_vacate vacate = { .frame = 42 };
+	struct mmhelper_drop drop = { .token = 42 };
 	struct mmhelper_event event;
 	int fd = helper_open(), zero = open("/dev/zero", O_RDWR);
 
@@ -139,6 +151,12 @@ START_TEST(made_up)
 	refused(fd, MMHELPER_REVOKE, &revoke, ENOENT);
 	refused(fd, MMHELPER_SIGNAL, &signal, ENOENT);
 	refused(fd, MMHELPER_UNEXPORT, &unexport, ENOENT);
+	refused(fd, MMHELPER_TAKE, &frames, ENOENT);
+	refused(fd, MMHELPER_LEFT, &frames, EINVAL);
+	frames.token = 0;
+	refused(fd, MMHELPER_LEFT, &frames, ENOENT);
+	refused(fd, MMHELPER_DROP, &drop, ENOENT);
+	refused(fd, MMHELPER_VACATE, &vacate, ENOENT);
 	refused(fd, MMHELPER_SUPPLY, &supply, EBADF);
 	supply.fd = zero;
 	refused(fd, MMHELPER_SUPPLY, &supply, ENOENT);
