@@ -156,6 +156,13 @@ START_TEST(mappings)
 		ck_assert_int_eq(((const struct proto_munmap_answer *)raw_expect(&evil, PROTO_MUNMAP_ANSWER))->result,
 				 -EINVAL);
 	}
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct proto_place body = { .mapping = ids[i], .frame = 0x100000 };
+
+		raw_send(&evil, PROTO_PLACE, 40 + i, &body, sizeof(body), NULL, 0);
+		ck_assert_int_eq(((const struct proto_place_answer *)raw_expect(&evil, PROTO_PLACE_ANSWER))->result,
+				 -EINVAL);
+	}
 	for (int i = 0; i < 3000 && r == 0; i++)
 		r = map(&evil, 100 + i, zero, 0, 4096);
 	ck_assert_msg(r < 0, "3000 descriptors went into a socket that nobody reads");

@@ -86,6 +86,8 @@ void call_end(struct call *call, int error)
 		fuse_reply_err(call->request, call->opcode == PROTO_RELEASE ? 0 : error);
 	if (call->opcode == PROTO_RELEASE)
 		file_free(call->file);
+	if (call->opcode == PROTO_PLACE)
+		place_end(call);
 	if (call->opcode == PROTO_OPEN) {
 		call->node->n_files--;
 		node_put(call->node);
@@ -543,6 +545,7 @@ static const struct {
 	{ PROTO_OPEN, opened },	 { PROTO_READ, read_done },	 { PROTO_WRITE, write_done },
 	{ PROTO_MMAP, mapping_mmap_done }, { PROTO_LSEEK, mapping_lseek_done },
 	{ PROTO_FASYNC, mapping_fasync_done }, { PROTO_DIRECT, direct_done },
+	{ PROTO_PLACE, place_done },
 	{ PROTO_POLL, poll_done }, { PROTO_IOCTL, call_ioctl_done }, { PROTO_RELEASE, released },
 };
 
@@ -606,6 +609,8 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 	int r = 0;
 
 	/* What was sent alone has no call. */
+	if (!call && message->header.opcode == PROTO_MUNMAP_ANSWER)
+		mapping_munmap_done(guest, message);
 	if (!call && (message->header.opcode == PROTO_RELEASE_ANSWER ||
 		      message->header.opcode == PROTO_MUNMAP_ANSWER))
 		return 0;

@@ -176,6 +176,8 @@ static int on_hello(struct guest *guest, const struct proto_message *message)
 
 	guest->settled = r == 0;
 	if (r == 0)
+		place_connected(guest);
+	if (r == 0)
 		log_info("connected to the host over %s, protocol version %u",
 			 guest->channel->transport->ops->name, guest->channel->version);
 	return r;

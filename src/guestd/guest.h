@@ -86,8 +86,9 @@ struct call {
 		struct proto_lseek lseek;
 		struct proto_fasync fasync;
 		struct proto_direct direct;
+		struct proto_place place;
 	} body;
-	uint64_t token; /* MMAP, LSEEK, FASYNC, DIRECT: the module's number of the request */
+	uint64_t token; /* MMAP, PLACE, LSEEK, FASYNC, DIRECT: the module's number of the request */
 	struct pin pin; /* DIRECT */
 	pid_t pid; /* IOCTL: the caller's thread */
 	struct proto_range range; /* IOCTL, flat: the caller's memory */
@@ -136,7 +137,7 @@ struct guest {
 	uint32_t n_pinned; /* pages */
 	struct kept *kept; /* memory that drivers keep, kept.h */
 	struct giver *giver; /* of descriptors, or NULL */
-	struct mapping *mappings; /* of granted pages */
+	struct mapping *mappings; /* that reach into the host's domain */
 	bool mappings_due; /* some have ended, and the host does not know */
 	struct log_limit limit;
 	char last_reason[200]; /* why there is no connection, as last logged */
@@ -274,6 +275,8 @@ void mapping_flush(struct guest *guest);
 void mapping_all_lost(struct guest *guest);
 /* The host says that the driver sends SIGIO. */
 void mapping_signal(struct file *file, uint32_t band);
+/* The host has heard of an end. */
+void mapping_munmap_done(struct guest *guest, const struct proto_message *message);
 int mapping_mmap_done(struct guest *guest, struct call *call, const struct proto_message *message);
 int mapping_lseek_done(struct guest *guest, struct call *call, const struct proto_message *message);
 int mapping_fasync_done(struct guest *guest, struct call *call, const struct proto_message *message);
@@ -282,6 +285,13 @@ int mapping_fasync_done(struct guest *guest, struct call *call, const struct pro
  * kernel module. */
 void direct_request(fuse_req_t request, struct file *file, const struct mmhelper_fetch *fetch);
 int direct_done(struct guest *guest, struct call *call, const struct proto_message *message);
+
+/* place.c: mappings of device memory. */
+/* A PLACE ends: without success the host hears of it. */
+void place_end(struct call *call);
+int place_done(struct guest *guest, struct call *call, const struct proto_message *message);
+/* A connection is new: of earlier ones the host has nothing here. */
+void place_connected(struct guest *guest);
 
 /* memory.c: the calling program's memory. Copies up to `size` bytes at `address`
  * of the process of thread `pid`; bytes copied, possibly fewer, or negative errno.

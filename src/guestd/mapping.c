@@ -5,9 +5,6 @@
  * A node is adopted before programs may open it. A program's request comes as an
  * ioctl with a token; it goes to the host as a call, and when that is answered the
  * result is supplied to the module before the ioctl is answered.
- *
- * A mapping of granted pages has an entry from its supply until the module tells
- * that the last program has let go, or the connection is lost (then it is revoked).
  * The program's mmap_lock is held while it waits for us: nothing here may touch its
  * memory.
  */
@@ -28,7 +25,7 @@ typedef uint16_t domid_t;
 #include <xen/gntdev.h>
 
 #include "guestd/descriptor.h"
-#include "guestd/guest.h"
+#include "guestd/mapping.h"
 #include "kmod-mmhelper/mmhelper.h"
 
 #define PAGE_SHIFT 12
@@ -37,16 +34,6 @@ typedef uint16_t domid_t;
 
 _Static_assert(PROTO_MMAP_READ == MMHELPER_MAP_READ && PROTO_MMAP_WRITE == MMHELPER_MAP_WRITE &&
 	       PROTO_MMAP_SHARED == MMHELPER_MAP_SHARED, "they travel as they are");
-
-struct mapping {
-	struct mapping *next;
-	uint64_t token; /* the module's number */
-	uint64_t id; /* the host's */
-	int grants_fd; /* until they are mapped; else -1 */
-	uint64_t grants_index;
-	uint32_t n_grants;
-	bool ended; /* to be told to the host */
-};
 
 /* ---- the module ---- */
 
@@ -175,8 +162,7 @@ bool mapping_request(fuse_req_t request, struct file *file, uint64_t token)
 	return true;
 }
 
-/* The program's result: 0 (and what was supplied counts) or a negative errno. */
-static void request_end(struct call *call, int result)
+void mapping_answer(struct call *call, int result)
 {
 	fuse_reply_ioctl(call_take(call), result, NULL, 0);
 	call_end(call, EIO);
@@ -196,7 +182,7 @@ void mapping_flush(struct guest *guest)
 		struct mapping *mapping = *at;
 		struct proto_munmap body = { .mapping = mapping->id };
 
-		if (!mapping->ended) {
+		if (!mapping->ended || mapping->told) {
 			at = &mapping->next;
 			continue;
 		}
@@ -204,12 +190,34 @@ void mapping_flush(struct guest *guest)
 			guest->mappings_due = true;
 			return;
 		}
-		*at = mapping->next;
-		free(mapping);
+		mapping->told = true;
+		if (!mapping->frame) {
+			*at = mapping->next;
+			free(mapping);
+		}
 	}
 }
 
-static struct mapping *mapping_find(struct guest *guest, uint64_t token)
+void mapping_munmap_done(struct guest *guest, const struct proto_message *message)
+{
+	const struct proto_munmap_answer *answer = message->body;
+	struct mapping **at = &guest->mappings;
+	struct mapping *mapping;
+
+	while (*at && ((*at)->id != answer->mapping || !(*at)->told))
+		at = &(*at)->next;
+	mapping = *at;
+	if (!mapping)
+		return;
+	*at = mapping->next;
+	if (answer->result == 0)
+		place_vacate(guest, mapping->frame);
+	else if (log_limit_pass(&guest->limit, "guestd"))
+		log_warning("munmap: the host's device memory is still there: %s", strerror(-answer->result));
+	free(mapping);
+}
+
+struct mapping *mapping_find(struct guest *guest, uint64_t token)
 {
 	struct mapping *mapping = guest->mappings;
 
@@ -218,20 +226,21 @@ static struct mapping *mapping_find(struct guest *guest, uint64_t token)
 	return mapping;
 }
 
-/* From now on only the programs' mappings hold the grants, so that they go with the
- * last of those, before the host hears of it. */
-static void grants_leave(struct mapping *mapping)
+/* From now on only the programs' mappings hold the grants or the address space, so that
+ * they go with the last of those, before the host hears of it. */
+static void backing_leave(struct mapping *mapping)
 {
 	struct ioctl_gntdev_unmap_grant_ref unmap = {
 		.index = mapping->grants_index,
 		.count = mapping->n_grants,
 	};
 
-	if (mapping->grants_fd < 0)
+	if (mapping->fd < 0)
 		return;
-	(void)ioctl(mapping->grants_fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &unmap);
-	close(mapping->grants_fd);
-	mapping->grants_fd = -1;
+	if (mapping->n_grants)
+		(void)ioctl(mapping->fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &unmap);
+	close(mapping->fd);
+	mapping->fd = -1;
 }
 
 void mapping_serve(struct guest *guest)
@@ -245,7 +254,7 @@ void mapping_serve(struct guest *guest)
 			mapping = mapping_find(guest, events[i].token);
 			if (!mapping)
 				continue;
-			grants_leave(mapping);
+			backing_leave(mapping);
 			if (events[i].what & MMHELPER_EVENT_ENDED)
 				guest->mappings_due = mapping->ended = true;
 		}
@@ -261,7 +270,7 @@ void mapping_all_lost(struct guest *guest)
 		struct mmhelper_revoke revoke = { .token = mapping->token };
 
 		guest->mappings = mapping->next;
-		grants_leave(mapping);
+		backing_leave(mapping);
 		/* It may have ended by itself. */
 		(void)ioctl(guest->helper_fd, MMHELPER_REVOKE, &revoke);
 		free(mapping);
@@ -296,9 +305,43 @@ static int grants_open(uint32_t domid, const uint8_t *refs, uint32_t n, __u64 *o
 	return r < 0 ? r : fd;
 }
 
+struct mapping *mapping_new(struct guest *guest, const struct call *call,
+			    const struct proto_mmap_answer *answer)
+{
+	struct mapping *mapping = calloc(1, sizeof(*mapping));
+	struct proto_munmap body = { .mapping = answer->mapping };
+
+	if (!mapping) {
+		/* Without an entry the host could not be told later. */
+		(void)call_send_alone(guest, PROTO_MUNMAP, &body);
+		return NULL;
+	}
+	mapping->next = guest->mappings;
+	mapping->token = call->token;
+	mapping->id = answer->mapping;
+	mapping->fd = -1;
+	guest->mappings = mapping;
+	return mapping;
+}
+
+void mapping_end(struct guest *guest, struct mapping *mapping)
+{
+	backing_leave(mapping);
+	mapping->ended = guest->mappings_due = true;
+	mapping_flush(guest);
+}
+
 static int supply(struct guest *guest, const struct mmhelper_supply *what)
 {
 	return ioctl(guest->helper_fd, MMHELPER_SUPPLY, what) < 0 ? -errno : 0;
+}
+
+int mapping_supply(struct guest *guest, struct mapping *mapping, const struct mmhelper_supply *what)
+{
+	int r = supply(guest, what);
+
+	mapping->supplied = r == 0;
+	return r;
 }
 
 /* Backs the mapping with granted pages. 0 or negative errno; in any case the host
@@ -307,7 +350,7 @@ static int back_by_grants(struct guest *guest, const struct call *call,
 			  const struct proto_message *message)
 {
 	const struct proto_mmap_answer *answer = message->body;
-	struct mapping *mapping = calloc(1, sizeof(*mapping));
+	struct mapping *mapping = mapping_new(guest, call, answer);
 	struct mmhelper_supply what = {
 		.token = call->token,
 		.flags = MMHELPER_SUPPLY_TRACKED |
@@ -316,29 +359,15 @@ static int back_by_grants(struct guest *guest, const struct call *call,
 	};
 	int r;
 
-	if (!mapping) {
-		/* Without an entry the host could not be told later. */
-		struct proto_munmap body = { .mapping = answer->mapping };
-
-		(void)call_send_alone(guest, PROTO_MUNMAP, &body);
+	if (!mapping)
 		return -ENOMEM;
-	}
 	what.fd = grants_open(guest->config->domid, message->payload, answer->n_refs, &what.offset);
-	*mapping = (struct mapping){
-		.next = guest->mappings,
-		.token = call->token,
-		.id = answer->mapping,
-		.grants_fd = what.fd,
-		.grants_index = what.offset,
-		.n_grants = answer->n_refs,
-	};
-	guest->mappings = mapping;
-	r = what.fd < 0 ? what.fd : supply(guest, &what);
-	if (r < 0) {
-		grants_leave(mapping);
-		mapping->ended = guest->mappings_due = true;
-		mapping_flush(guest);
-	}
+	mapping->fd = what.fd;
+	mapping->grants_index = what.offset;
+	mapping->n_grants = answer->n_refs;
+	r = what.fd < 0 ? what.fd : mapping_supply(guest, mapping, &what);
+	if (r < 0)
+		mapping_end(guest, mapping);
 	return r;
 }
 
@@ -366,17 +395,18 @@ static const char *mmap_misfit(const struct guest *guest, const struct call *cal
 {
 	const struct proto_mmap_answer *answer = message->body;
 	bool device = answer->flags & PROTO_MAPPED_DESCRIPTOR;
+	bool pages = !(answer->flags & (PROTO_MAPPED_DESCRIPTOR | PROTO_MAPPED_DEVICE));
 
 	if (answer->result > 0 || answer->cache >= PROTO_CACHE_MAX_ ||
-	    (answer->flags & ~(PROTO_MAPPED_DESCRIPTOR | PROTO_MAPPED_READONLY)))
+	    (answer->flags & ~(PROTO_MAPPED_DESCRIPTOR | PROTO_MAPPED_READONLY | PROTO_MAPPED_DEVICE)))
 		return "a field has a value that it cannot have";
 	if (answer->n_refs > PROTO_DATA_MAX || message->payload_length != answer->n_refs * sizeof(uint32_t))
 		return "n_refs is not what came";
 	if (answer->result < 0)
 		return NULL;
-	if (device != (guest->config->host == HOST_UNIX) || device != (answer->n_refs == 0))
+	if (device != (guest->config->host == HOST_UNIX) || pages != (answer->n_refs != 0))
 		return "pages come by another way over this transport";
-	if (!device && answer->n_refs != call->body.mmap.length >> PAGE_SHIFT)
+	if (pages && answer->n_refs != call->body.mmap.length >> PAGE_SHIFT)
 		return "n_refs is not the pages that were asked for";
 	return NULL;
 }
@@ -389,6 +419,10 @@ int mapping_mmap_done(struct guest *guest, struct call *call, const struct proto
 
 	if (misfit)
 		return call_misfit(guest, message, misfit);
+	if (result == 0 && (answer->flags & PROTO_MAPPED_DEVICE)) {
+		place_begin(guest, call, answer);
+		return 0;
+	}
 	if (result == 0 && (answer->flags & PROTO_MAPPED_DESCRIPTOR))
 		result = back_by_device(guest, call);
 	else if (result == 0)
@@ -399,7 +433,7 @@ int mapping_mmap_done(struct guest *guest, struct call *call, const struct proto
 			    strerror(-result),
 			    result == -ENODEV ? " (" GNTDEV_PATH ": modprobe xen-gntdev)" :
 			    result == -EOPNOTSUPP ? " (its cache attribute cannot cross to a PV guest)" : "");
-	request_end(call, result);
+	mapping_answer(call, result);
 	return 0;
 }
 
@@ -411,7 +445,7 @@ int mapping_lseek_done(struct guest *guest, struct call *call, const struct prot
 	struct mmhelper_result result = { .token = call->token, .value = answer->result };
 	int r = ioctl(guest->helper_fd, MMHELPER_RESULT, &result) < 0 ? -errno : 0;
 
-	request_end(call, r);
+	mapping_answer(call, r);
 	return 0;
 }
 
@@ -423,7 +457,7 @@ int mapping_fasync_done(struct guest *guest, struct call *call, const struct pro
 
 	if (answer->result > 0)
 		return call_misfit(guest, message, "result is positive");
-	request_end(call, answer->result);
+	mapping_answer(call, answer->result);
 	return 0;
 }
 

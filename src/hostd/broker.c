@@ -69,7 +69,7 @@ struct broker {
 	unsigned int n_openers;
 	uint64_t turn; /* counts opens */
 	unsigned int n_unanswered; /* opens asked for and not answered */
-	struct control_message *requests; /* about mirrors, BROKER_REQUESTS_MAX of them */
+	struct control_message *requests; /* for the main thread, BROKER_REQUESTS_MAX of them */
 	unsigned int n_requests;
 	unsigned int first_request;
 	struct log_limit limit;
@@ -372,17 +372,17 @@ static void handle_cancel(struct broker *broker, uint64_t tag)
 	}
 }
 
-/* Mirrors are processes, which the main thread starts. */
-static void handle_mirror(struct broker *broker, const struct control_message *message)
+/* Mirrors are processes, which the main thread starts; and it alone calls Xen. */
+static void handle_request(struct broker *broker, const struct control_message *message)
 {
 	if (!broker->requests)
 		broker->requests = calloc(BROKER_REQUESTS_MAX, sizeof(*broker->requests));
 	if (!broker->requests || broker->n_requests == BROKER_REQUESTS_MAX) {
-		violation(broker, "too many requests about mirrors at once");
+		violation(broker, "too many requests at once");
 		return;
 	}
 	broker->requests[(broker->first_request + broker->n_requests++) % BROKER_REQUESTS_MAX] = *message;
-	tell(broker, BROKER_MIRROR);
+	tell(broker, BROKER_REQUEST);
 }
 
 bool broker_request(struct broker *broker, struct control_message *request)
@@ -414,7 +414,9 @@ static void dispatch(struct broker *broker, const struct control_message *messag
 		break;
 	case CONTROL_MIRROR:
 	case CONTROL_MIRROR_END:
-		handle_mirror(broker, message);
+	case CONTROL_PLACE:
+	case CONTROL_UNPLACE:
+		handle_request(broker, message);
 		break;
 	default:
 		violation(broker, "kind: no message that a session sends");

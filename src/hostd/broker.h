@@ -24,7 +24,7 @@
 /* Threads that wait for the next open when there is none. */
 #define BROKER_OPENERS_KEPT 4
 
-/* Requests about mirrors that may wait for the main thread. */
+/* Requests that may wait for the main thread: about mirrors and device memory. */
 #define BROKER_REQUESTS_MAX (4 * PROTO_IN_FLIGHT_MAX)
 
 /* open(2) flags that a session may ask for. */
@@ -33,7 +33,7 @@
 /* What broker_events() tells. */
 #define BROKER_UP 1u /* the session's guest is connected (CONTROL_UP) */
 #define BROKER_CLOSED 2u /* the session closed its end */
-#define BROKER_MIRROR 8u /* broker_request() has something */
+#define BROKER_REQUEST 8u /* broker_request() has something */
 #define BROKER_VIOLATION 4u /* the session broke the rules: logged; end it */
 
 struct broker;
@@ -53,8 +53,8 @@ int broker_event_fd(const struct broker *broker);
 /* BROKER_… bits since the last call. */
 unsigned int broker_events(struct broker *broker);
 
-/* The next CONTROL_MIRROR or CONTROL_MIRROR_END of the session. False when there is
- * none. */
+/* The next CONTROL_MIRROR, _MIRROR_END, _PLACE or _UNPLACE of the session. False when
+ * there is none. */
 bool broker_request(struct broker *broker, struct control_message *request);
 
 /* Sends a message to the session. 0, -EAGAIN when its socket is full (wait until

@@ -21,11 +21,14 @@ enum control_kind {
 	CONTROL_OPENED, /* answer to CONTROL_OPEN; error, or 0 with the descriptor */
 	CONTROL_MIRROR_STARTED, /* answer to CONTROL_MIRROR; error, or 0 with its socket */
 	CONTROL_MIRROR_ENDED, /* the process of mirror `tag` has ended, for whatever reason */
+	CONTROL_PLACED, /* answer to CONTROL_PLACE or _UNPLACE: error */
 	/* session → supervisor */
 	CONTROL_OPEN, /* open device `id` with `flags`; answered by CONTROL_OPENED */
 	CONTROL_OPEN_CANCEL, /* interrupt the open with this tag, if it still runs */
 	CONTROL_MIRROR, /* start a mirror, named `tag` (1…, never used again) */
 	CONTROL_MIRROR_END, /* kill mirror `tag`, if it has not ended */
+	CONTROL_PLACE, /* device memory, named `tag`: the module's offer `token`, to guest frame `frame` */
+	CONTROL_UNPLACE, /* take `tag` away again */
 	CONTROL_UP, /* a guest is connected and settled its HELLO */
 };
 
@@ -58,9 +61,12 @@ struct control_message {
 	uint32_t kind; /* enum control_kind */
 	uint32_t id; /* device number: 1…, never used again in one session */
 	uint64_t tag; /* CONTROL_OPEN…: chosen by the session */
-	int32_t error; /* CONTROL_OPENED: 0 or positive errno */
+	int32_t error; /* CONTROL_OPENED, CONTROL_PLACED: 0 or positive errno */
 	uint32_t flags; /* CONTROL_OPEN: open(2) flags; DEVICE_ADD: PROTO_DEVICE_…; START */
 	uint32_t thread; /* CONTROL_OPEN: who opens, as the guest numbers its threads; 0: unknown */
+	/* CONTROL_PLACE */
+	uint64_t token;
+	uint64_t frame;
 	/* CONTROL_START */
 	uint32_t transport; /* enum control_transport */
 	uint32_t domid;

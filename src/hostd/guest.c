@@ -204,7 +204,7 @@ void guest_free(struct guest *guest)
 	if (!guest)
 		return;
 	stop_waiting(guest);
-	guest_session_fini(&guest->session);
+	guest_session_fini(guest);
 	free(guest->name);
 	free(guest->address);
 	free(guest);

@@ -133,18 +133,12 @@ static void mirror_kill(struct guest_session *session, uint64_t id)
 			kill(mirror->pid, SIGKILL);
 }
 
-int guest_mirror_serve(struct guest *guest)
+int guest_mirror_serve(struct guest *guest, const struct control_message *request)
 {
-	struct control_message request;
-	int r = 0;
-
-	while (r == 0 && broker_request(guest->session.broker, &request)) {
-		if (request.kind == CONTROL_MIRROR)
-			r = mirror_serve(guest, request.tag);
-		else
-			mirror_kill(&guest->session, request.tag);
-	}
-	return r;
+	if (request->kind == CONTROL_MIRROR)
+		return mirror_serve(guest, request->tag);
+	mirror_kill(&guest->session, request->tag);
+	return 0;
 }
 
 void guest_mirror_end_all(struct guest_session *session)

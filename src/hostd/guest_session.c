@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hostd/guest.h"
+#include "hostd/guest_frames.h"
 #include "hostd/guest_mirror.h"
 #include "hostd/launch.h"
 #include "hostd/supervisor.h"
@@ -23,8 +24,11 @@
 #define TERM_US 2000000 /* from SIGTERM to SIGKILL */
 
 /* The session's rights end at once, also if the process does not. */
-static void cut_off(struct guest_session *session)
+static void cut_off(struct guest *guest)
 {
+	struct guest_session *session = &guest->session;
+
+	guest_frames_end_all(guest);
 	session->news = sd_event_source_disable_unref(session->news);
 	session->room = sd_event_source_disable_unref(session->room);
 	broker_free(session->broker);
@@ -46,7 +50,7 @@ static void expect_end(struct guest *guest)
 {
 	struct guest_session *session = &guest->session;
 
-	cut_off(session);
+	cut_off(guest);
 	if (sd_event_source_set_time_relative(session->kill_timer, TERM_US) < 0 ||
 	    sd_event_source_set_enabled(session->kill_timer, SD_EVENT_ONESHOT) < 0)
 		kill(session->pid, SIGKILL);
@@ -85,9 +89,11 @@ static bool log_exit(const struct guest *guest, const siginfo_t *info)
 	return false;
 }
 
-void guest_session_fini(struct guest_session *session)
+void guest_session_fini(struct guest *guest)
 {
-	cut_off(session);
+	struct guest_session *session = &guest->session;
+
+	cut_off(guest);
 	guest_mirror_end_all(session);
 	announce_fini(&session->announce);
 	sd_event_source_disable_unref(session->child);
@@ -105,10 +111,25 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *contex
 
 	if (guest->transport == CONTROL_VCHAN)
 		domains_withdraw(guest->supervisor->domains, session->domid);
-	guest_session_fini(&guest->session);
+	guest_session_fini(guest);
 	sd_event_now(guest->supervisor->event, CLOCK_MONOTONIC, &now);
 	guest_session_gone(guest, fine, by_us ? UINT64_MAX : now - started_us);
 	return 0;
+}
+
+/* 0, or negative errno when the session cannot be answered. */
+static int serve_requests(struct guest *guest)
+{
+	struct control_message request;
+	int r = 0;
+
+	while (r == 0 && broker_request(guest->session.broker, &request)) {
+		if (request.kind == CONTROL_PLACE || request.kind == CONTROL_UNPLACE)
+			r = guest_frames_serve(guest, &request);
+		else
+			r = guest_mirror_serve(guest, &request);
+	}
+	return r;
 }
 
 static int on_news(sd_event_source *source, int fd, uint32_t revents, void *context)
@@ -121,11 +142,11 @@ static int on_news(sd_event_source *source, int fd, uint32_t revents, void *cont
 		log_info("guest \"%s\": connected", guest->name);
 		supervisor_status(guest->supervisor);
 	}
-	if ((events & BROKER_MIRROR) && guest->session.broker) {
-		int r = guest_mirror_serve(guest);
+	if ((events & BROKER_REQUEST) && guest->session.broker) {
+		int r = serve_requests(guest);
 
 		if (r < 0 && r != -EPIPE) {
-			log_error("guest \"%s\": answering about mirrors: %s; the session is ended",
+			log_error("guest \"%s\": answering its session: %s; the session is ended",
 				  guest->name, strerror(-r));
 			guest_session_end(guest);
 		}

@@ -35,6 +35,8 @@ struct guest_session {
 	uint32_t mirror_uid;
 	struct guest_mirror *mirrors;
 	struct log_limit mirror_limit; /* of lines about them */
+	struct placed *placed; /* device memory in the guest: guest_frames.h */
+	struct log_limit frames_limit; /* of lines about it */
 	uint32_t domid; /* CONTROL_VCHAN: whom it was started for */
 	bool up; /* a guest is connected */
 	bool ending; /* it was told to end */
@@ -60,6 +62,6 @@ void guest_session_end(struct guest *guest);
 void guest_session_sync(struct guest *guest);
 
 /* Frees what the record holds; for guest_free(). */
-void guest_session_fini(struct guest_session *session);
+void guest_session_fini(struct guest *guest);
 
 #endif

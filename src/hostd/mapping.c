@@ -21,19 +21,12 @@ _Static_assert((int)MMHELPER_CACHE_NORMAL == PROTO_CACHE_NORMAL &&
 	       (int)MMHELPER_CACHE_COMBINE == PROTO_CACHE_COMBINE &&
 	       (int)MMHELPER_CACHE_NONE == PROTO_CACHE_NONE, "they travel as they are");
 
-struct mapping {
-	struct mapping *next;
-	uint64_t id;
-	void *memory;
-	size_t length;
-	uint32_t export; /* the module's number of the grants */
-};
-
 void mapping_init(struct mapping_table *table, uint32_t domid, uint32_t max_mib)
 {
 	struct mmhelper_bind bind = { .domid = domid, .max_pages = (uint64_t)max_mib << (20 - PAGE_SHIFT) };
 
 	table->helper_error = 0;
+	pthread_cond_init(&table->answered, NULL);
 	table->helper_fd = open(MMHELPER_PATH, O_RDWR | O_CLOEXEC);
 	if (table->helper_fd < 0) {
 		table->helper_error = -errno;
@@ -103,9 +96,39 @@ static void mmap_pass(struct session *session, const struct proto_mmap *request,
 	operation_handle_put(session, handle);
 }
 
-/* Maps and grants. 0 and *mapping, or negative errno. Without the lock. */
+/* What a failure of the module means. */
+static const char *export_why(int error)
+{
+	if (error == -ERANGE || error == -ENOSPC)
+		return "the guest has as much mapped as it may (max-mapped in hostd.conf), or Xen has no grants left";
+	return "it cannot be granted";
+}
+
+/* Grants what is mapped, or offers it as device memory. 0 or negative errno with
+ * *whyp. */
+static int memory_export(int helper_fd, struct mapping *mapping, struct mmhelper_export *export,
+			 const char **whyp)
+{
+	int r = ioctl(helper_fd, MMHELPER_EXPORT, export) < 0 ? -errno : 0;
+
+	if (r == -EACCES && export->flags) {
+		/* A driver may take the permission away while it maps. */
+		export->flags = 0;
+		r = ioctl(helper_fd, MMHELPER_EXPORT, export) < 0 ? -errno : 0;
+	}
+	if (r == -EREMOTEIO)
+		r = place_offer(helper_fd, mapping, &export->cache);
+	*whyp = place_why(r);
+	if (!*whyp)
+		*whyp = export_why(r);
+	mapping->export = export->id;
+	return r;
+}
+
+/* Maps and exports. 0 and *mapping, or the negative errno for the program, with *whyp if
+ * it is not the driver's. Without the lock. */
 static int device_export(int helper_fd, int fd, const struct proto_mmap *request, uint32_t *refs,
-			 struct mapping *mapping, struct mmhelper_export *export)
+			 struct mapping *mapping, struct mmhelper_export *export, const char **whyp)
 {
 	bool writable;
 	int r;
@@ -113,26 +136,18 @@ static int device_export(int helper_fd, int fd, const struct proto_mmap *request
 	r = device_map(fd, request, &mapping->memory, &writable);
 	if (r < 0)
 		return r;
+	mapping->length = request->length;
 	*export = (struct mmhelper_export){
 		.address = (uintptr_t)mapping->memory,
 		.length = request->length,
 		.refs = (uintptr_t)refs,
 		.flags = writable ? MMHELPER_EXPORT_WRITE : 0,
 	};
-	r = ioctl(helper_fd, MMHELPER_EXPORT, export) < 0 ? -errno : 0;
-	if (r == -EACCES && writable) {
-		/* A driver may take the permission away while it maps. */
-		export->flags = 0;
-		r = ioctl(helper_fd, MMHELPER_EXPORT, export) < 0 ? -errno : 0;
-	}
-	if (r < 0) {
-		munmap(mapping->memory, request->length);
-		/* Not the driver's errno: mmap_failed() says what it means. */
-		return r == -ERANGE || r == -ENOSPC ? -ERANGE : -EREMOTEIO;
-	}
-	mapping->length = request->length;
-	mapping->export = export->id;
-	return 0;
+	r = memory_export(helper_fd, mapping, export, whyp);
+	if (r == 0)
+		return 0;
+	munmap(mapping->memory, request->length);
+	return r == -ERANGE || r == -ENOSPC ? -ENOMEM : -ENODEV;
 }
 
 /* Whether the guest can have it at all: 0, or the negative errno, logged. */
@@ -173,21 +188,6 @@ static int mmap_possible(struct session *session, const struct proto_mmap *reque
 	return 0;
 }
 
-/* Says what a failure means that is ours, not the driver's. The errno to give. */
-static int mmap_failed(struct session *session, const struct handle *handle, int error)
-{
-	const char *why = NULL;
-
-	if (error == -EREMOTEIO)
-		why = "it is memory of the device, or pages that its driver may take away: it cannot be granted";
-	else if (error == -ERANGE)
-		why = "the guest has as much mapped as it may (max-mapped in hostd.conf), or Xen has no grants left";
-	if (why && log_limit_pass(&session->limit, session->guest))
-		log_warning("guest \"%s\": device \"%s\": mmap: %s", session->guest,
-			    device_name(session, handle), why);
-	return error == -EREMOTEIO ? -ENODEV : error == -ERANGE ? -ENOMEM : error;
-}
-
 static void mmap_grant(struct session *session, struct workspace *workspace,
 		       const struct proto_mmap *request, struct operation *operation,
 		       struct handle *handle)
@@ -197,16 +197,18 @@ static void mmap_grant(struct session *session, struct workspace *workspace,
 	uint32_t *refs = workspace->image.memory;
 	int helper_fd = session->mappings.helper_fd;
 	struct mmhelper_export export;
+	const char *why = NULL;
 	uint64_t since_ns;
 
 	if (!mapping && answer.result == 0)
 		answer.result = -ENOMEM;
 	if (answer.result == 0) {
 		since_ns = operation_begin(session, operation, handle);
-		answer.result = device_export(helper_fd, handle->fd, request, refs, mapping, &export);
+		answer.result = device_export(helper_fd, handle->fd, request, refs, mapping, &export, &why);
 		operation_end(session, operation, handle, since_ns);
-		if (answer.result < 0)
-			answer.result = mmap_failed(session, handle, answer.result);
+		if (answer.result < 0 && why && log_limit_pass(&session->limit, session->guest))
+			log_warning("guest \"%s\": device \"%s\": mmap: %s", session->guest,
+				    device_name(session, handle), why);
 		operation_handle_put(session, handle);
 	}
 	if (answer.result == 0) {
@@ -216,7 +218,10 @@ static void mmap_grant(struct session *session, struct workspace *workspace,
 		answer.mapping = mapping->id;
 		answer.flags = export.flags & MMHELPER_EXPORT_WRITE ? 0 : PROTO_MAPPED_READONLY;
 		answer.cache = export.cache;
-		answer.n_refs = request->length >> PAGE_SHIFT;
+		if (mapping->token)
+			answer.flags = PROTO_MAPPED_DEVICE;
+		else
+			answer.n_refs = request->length >> PAGE_SHIFT;
 	} else {
 		free(mapping);
 	}
@@ -239,31 +244,45 @@ bool mapping_serve(struct session *session, struct workspace *workspace,
 	return lead_mine(&session->lead);
 }
 
+struct mapping *mapping_find(struct session *session, uint64_t id)
+{
+	struct mapping *mapping = session->mappings.mappings;
+
+	while (mapping && mapping->id != id)
+		mapping = mapping->next;
+	return mapping;
+}
+
+static void mapping_remove(struct session *session, struct mapping *mapping)
+{
+	struct mapping **at = &session->mappings.mappings;
+	struct mmhelper_unexport unexport = { .id = mapping->export };
+
+	while (*at != mapping)
+		at = &(*at)->next;
+	*at = mapping->next;
+	/* A driver's own end of a mapping may take long. */
+	channel_arm(session->channel, false);
+	lead_away(&session->lead, true);
+	if (!mapping->token)
+		(void)ioctl(session->mappings.helper_fd, MMHELPER_UNEXPORT, &unexport);
+	munmap(mapping->memory, mapping->length);
+	free(mapping);
+	lead_back(&session->lead);
+	if (lead_mine(&session->lead))
+		channel_disarm(session->channel);
+}
+
 bool mapping_serve_end(struct session *session, const struct proto_message *message)
 {
 	const struct proto_munmap *request = message->body;
-	struct proto_munmap_answer answer = { .result = -EINVAL };
-	struct mapping **at = &session->mappings.mappings;
-	struct mmhelper_unexport unexport = { 0 };
+	struct proto_munmap_answer answer = { .result = -EINVAL, .mapping = request->mapping };
+	struct mapping *mapping = mapping_find(session, request->mapping);
 	uint64_t tag = message->header.tag;
-	struct mapping *mapping;
 
-	while (*at && (*at)->id != request->mapping)
-		at = &(*at)->next;
-	mapping = *at;
-	if (mapping) {
-		*at = mapping->next;
-		unexport.id = mapping->export;
-		/* A driver's own end of a mapping may take long. */
-		channel_arm(session->channel, false);
-		lead_away(&session->lead, true);
-		(void)ioctl(session->mappings.helper_fd, MMHELPER_UNEXPORT, &unexport);
-		munmap(mapping->memory, mapping->length);
-		free(mapping);
-		lead_back(&session->lead);
-		if (lead_mine(&session->lead))
-			channel_disarm(session->channel);
-		answer.result = 0;
+	if (mapping && !mapping->busy) {
+		answer.result = mapping->token ? place_end(session, mapping) : 0;
+		mapping_remove(session, mapping);
 	}
 	session_send(session, PROTO_MUNMAP_ANSWER, tag, &answer, NULL, 0);
 	return lead_mine(&session->lead);

@@ -420,6 +420,7 @@ static const struct {
 	{ PROTO_IOCTL, ioctl_serve }, { PROTO_POLL, serve_poll }, { PROTO_MMAP, mapping_serve },
 	{ PROTO_LSEEK, serve_lseek }, { PROTO_FASYNC, async_serve },
 	{ PROTO_DIRECT, direct_serve },
+	{ PROTO_PLACE, place_serve },
 };
 
 bool operation_serve(struct session *session, struct workspace *workspace,

@@ -247,6 +247,9 @@ void session_control(struct session *session, const struct control_message *mess
 	case CONTROL_MIRROR_STARTED:
 		mirror_launched(session, message, fd);
 		return;
+	case CONTROL_PLACED:
+		place_answered(session, message);
+		return;
 	case CONTROL_MIRROR_ENDED:
 		mirror_gone(session, message->tag);
 		return;

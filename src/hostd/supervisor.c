@@ -394,6 +394,7 @@ static void fini(struct supervisor *supervisor)
 	watch_free(supervisor->watch);
 	policy_free(supervisor->policy);
 	conf_free(supervisor->conf);
+	guest_frames_stop(&supervisor->frames);
 	sd_event_unref(supervisor->event);
 }
 
@@ -404,9 +405,12 @@ int supervisor_run(struct conf *conf, const char *conf_path, bool level_fixed, b
 		.level_fixed = level_fixed,
 		.verify = verify,
 		.change_user = geteuid() == 0,
+		.frames = { .helper_fd = -1 },
 	};
 	int r;
 
+	/* Before any guest can be served. */
+	guest_frames_start(&supervisor.frames);
 	r = setup(&supervisor, conf);
 	if (r == 0) {
 		if (!supervisor.change_user)

@@ -15,6 +15,7 @@
 
 #include "hostd/conf.h"
 #include "hostd/domains.h"
+#include "hostd/guest_frames.h"
 #include "hostd/policy.h"
 #include "hostd/watch.h"
 
@@ -33,6 +34,7 @@ struct supervisor {
 	struct domains *domains; /* NULL while no guest is a Xen domain */
 	struct guest **guests; /* those that are removed stay until their session has ended */
 	size_t n_guests;
+	struct frames frames;
 };
 
 /* Runs the daemon with `conf`, which it takes over, until SIGTERM or SIGINT. SIGHUP

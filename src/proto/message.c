@@ -34,6 +34,8 @@
 #define MMAP_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_mmap_answer, name, kind)
 #define MUNMAP_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_munmap, name, kind)
 #define MUNMAP_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_munmap_answer, name, kind)
+#define PLACE_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_place, name, kind)
+#define PLACE_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_place_answer, name, kind)
 #define LSEEK_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_lseek, name, kind)
 #define LSEEK_ANSWER_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_lseek_answer, name, kind)
 #define FASYNC_ROW(type, name, kind, meaning) PROTO_FIELD_ROW(proto_fasync, name, kind)

@@ -176,6 +176,14 @@ enum proto_kind {
 	F(uint64_t, mapping, HEX, "the mapping that no program of the guest has any more")
 
 #define PROTO_MUNMAP_ANSWER_FIELDS(F)                                                    \
+	F(int64_t, result, RESULT, "0, or a negative errno")                             \
+	F(uint64_t, mapping, HEX, "the mapping that has ended")
+
+#define PROTO_PLACE_FIELDS(F)                                                            \
+	F(uint64_t, mapping, HEX, "a mapping of device memory")                          \
+	F(uint64_t, frame, HEX, "the guest frame from which on it shall be; nothing is there")
+
+#define PROTO_PLACE_ANSWER_FIELDS(F)                                                     \
 	F(int64_t, result, RESULT, "0, or a negative errno")
 
 #define PROTO_LSEEK_FIELDS(F)                                                            \
@@ -266,6 +274,7 @@ enum proto_kind {
 	M(LSEEK, lseek, 0x0018, GUEST, NONE, "lseek(2)")                                 \
 	M(FASYNC, fasync, 0x0019, GUEST, NONE, "fcntl(2) with O_ASYNC")                  \
 	M(DIRECT, direct, 0x001a, GUEST, DATA, "read(2) or write(2) in the program's own pages") \
+	M(PLACE, place, 0x001b, GUEST, NONE, "where the guest shall have device memory") \
 	M(INTERRUPT, interrupt, 0x0020, GUEST, NONE, "the program got a signal; not answered") \
 	M(READY, ready, 0x0021, HOST, NONE, "a handle's readiness changed; not answered") \
 	M(PROCESS_END, process_end, 0x0022, GUEST, NONE, "a calling process has ended; not answered") \
@@ -284,6 +293,7 @@ enum proto_kind {
 	M(LSEEK_ANSWER, lseek_answer, 0x8018, HOST, NONE, "answer to LSEEK")             \
 	M(FASYNC_ANSWER, fasync_answer, 0x8019, HOST, NONE, "answer to FASYNC")          \
 	M(DIRECT_ANSWER, direct_answer, 0x801a, HOST, NONE, "answer to DIRECT")          \
+	M(PLACE_ANSWER, place_answer, 0x801b, HOST, NONE, "answer to PLACE")             \
 	M(MEM_READ_ANSWER, mem_read_answer, 0x8030, GUEST, RANGES, "answer to MEM_READ, whose tag the host chose")
 
 #define PROTO_STRUCT_FIELD(type, name, kind, meaning) type name;
@@ -358,6 +368,7 @@ struct proto_descriptor {
 /* PROTO_MMAP_ANSWER.flags */
 #define PROTO_MAPPED_DESCRIPTOR 1u /* on one kernel: the device itself comes over the socket */
 #define PROTO_MAPPED_READONLY 2u /* the driver lets nobody write */
+#define PROTO_MAPPED_DEVICE 4u /* device memory: without references; PLACE says where to put it */
 
 /* PROTO_DIRECT_ANSWER.flags */
 #define PROTO_DIRECT_NOT_RUN 1u /* the pages could not be had: the device was not called */
