@@ -18,9 +18,9 @@ struct guest;
 
 /* Zero: nothing is held. */
 struct pin {
-	uint64_t id; /* number in all connections */
+	uint64_t id; /* its number, not used again */
 	uint32_t n; /* pages */
-	int fd; /* n: holds them; one kernel: -1 when it is passed */
+	int fd; /* holds them, if n is not 0; one kernel: -1 when it is passed */
 	uint32_t *refs; /* grants, or NULL: it is to be passed */
 };
 
@@ -28,7 +28,7 @@ struct pin {
  * (logged) nothing can be pinned. */
 void pin_start(struct guest *guest);
 
-/* Bytes from the begin of the first page to the end of a range, as whole pages. */
+/* How many pages are under a range; of one that is too long, more than can be told. */
 uint32_t pin_pages(uint64_t address, uint64_t length);
 
 /* Pins the pages under a range of the memory of thread `pid`, which waits for us. Gives
