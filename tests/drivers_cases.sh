@@ -14,7 +14,7 @@
 LANES="video sound memory"
 lane_video="
 	v4l2_compliance v4l2_compliance_more v4l2_all v4l2_formats v4l2_controls v4l2_set_get v4l2_compound
-	v4l2_edid v4l2_vbi v4l2_audio v4l2_read v4l2_32 v4l2_stream v4l2_odd v4l2_event media cec cec_compliance
+	v4l2_edid v4l2_vbi v4l2_audio v4l2_read v4l2_32 v4l2_stream v4l2_dmabuf v4l2_odd v4l2_event media
 "
 lane_sound="
 	amixer_contents amixer_set alsactl_store alsactl_restore alsa_list alsa_parameters alsa_loop alsa_loop_32
@@ -24,7 +24,7 @@ lane_sound="
 "
 lane_memory="
 	modetest drm_info drm_render stty shell picocom serial console tun rtc hwclock i2c lirc watchdog
-	loop random sg sg_more mtd memops memops_32
+	loop random sg sg_more mtd memops memops_32 cec cec_messages
 "
 
 # What tools/check runs in a Xen rig, where an emulated machine takes five times as long:
