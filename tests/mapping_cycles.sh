@@ -122,6 +122,7 @@ works || exit 1
 for party in program guestd session hostd module; do
 	cycle $party # what is made once is made
 done
+started=$(date +%s)
 before=$(counts) memory=$(kernel_memory)
 for party in program guestd session hostd module; do
 	bad=0
@@ -138,7 +139,7 @@ for party in program guestd session hostd module; do
 	same "$n_cycles cycles of $party: counts" "$before" "$after"
 done
 grown=$(($(kernel_memory) - memory))
-echo "mapping_cycles: $n_cycles of each; $(echo $after); the kernel has $grown kB more"
+echo "mapping_cycles: $n_cycles of each in $(($(date +%s) - started)) s; $(echo $after); the kernel has $grown kB more"
 # A page for each cycle would be more.
 same "memory" "less than a page a cycle" "$([ $grown -lt $((4096 + n_cycles * 4)) ] && echo less than a page a cycle)"
 guestd_kill

@@ -323,7 +323,6 @@ esac
 rig_run $keep --host-run 'sh /share/host.sh' --guest-run "CAMERA=$camera CYCLES=${3:-$cycles} sh /share/guest.sh"
 if [ "$keep" ] && [ "$rig_dir" ]; then
 	rig_attach host 'sh /share/destroy.sh'
-	cat "$work/said" >>"$work/log"
 	grep -q '^host| [0-9]* passed, 0 failed' "$work/said" || failed=$((failed + 1))
 fi
 
