@@ -59,9 +59,7 @@ rig_start() {
 
 # side, command: runs it in a kept rig; what it says is in $work/said, and joins $work/log
 rig_attach() {
-	run="--$1-run"
-	[ "$1" = guest ] || set -- "$1" "$2" --guest-run true
-	"$top/tools/vm" --attach "$rig_dir" --timeout "${RIG_TIMEOUT:-1500}" "$run" "$2" ${3:+"$3" "$4"} >"$work/said" 2>&1 ||
+	"$top/tools/vm" --attach "$rig_dir" --timeout "${RIG_TIMEOUT:-1500}" "--$1-run" "$2" >"$work/said" 2>&1 ||
 		echo "FAILED: in the $1: $2"
 	grep -v -e '^vm|' -e '^[a-z]*| OUT ' "$work/said" || :
 	cat "$work/said" >>"$work/log"
