@@ -93,6 +93,11 @@ seen() {
 	[ "$(grep -c -e "$2" "$3")" -ge "$1" ]
 }
 
+# process, part of a file's name: it has that open
+opened() {
+	ls -l "/proc/$1/fd" 2>/dev/null | grep -q "$2"
+}
+
 # The file of the input device of that name.
 input() {
 	program find-input "$1" || skip "no input device \"$1\""

@@ -81,12 +81,13 @@ case_alsa_loop_32() {
 
 # Between the two ports of the driver runs a cable of the sequencer's.
 case_alsa_rawmidi() {
-	amidi -p hw:VirMIDI,1 -d -t 3 >"$scratch/out" &
+	stdbuf -o0 amidi -p hw:VirMIDI,1 -d >"$scratch/out" &
 	listening=$!
-	sleep 1
+	await 60 opened $listening midi
 	aconnect 'Virtual Raw MIDI 2-0:0' 'Virtual Raw MIDI 2-1:0' && aconnect -l
 	amidi -p hw:VirMIDI,0 -S '90 40 7f 80 40 00 f0 7e 7f 06 01 f7'
-	wait $listening
+	await 60 seen 1 F7 "$scratch/out"
+	kill $listening
 	cat "$scratch/out"
 	aconnect -d 'Virtual Raw MIDI 2-0:0' 'Virtual Raw MIDI 2-1:0'
 }
