@@ -83,12 +83,15 @@ void guest_frames_start(struct frames *frames)
 			drop(frames, &left);
 		left = (struct mmhelper_frames){ 0 };
 	}
+	/* Open, it would keep the module from being unloaded; place() opens it when needed. */
+	guest_frames_stop(frames);
 }
 
 void guest_frames_stop(struct frames *frames)
 {
 	if (frames->helper_fd >= 0)
 		close(frames->helper_fd);
+	frames->helper_fd = -1;
 }
 
 /* ---- placing ---- */
