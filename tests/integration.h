@@ -37,6 +37,9 @@ int node_open_renewed(const char *name, int flags);
 /* Opens a terminal of the puppet after having it reset. */
 int terminal_open(const char *name, int flags);
 
+/* Uses a terminal alone, and often: then guestd has a thread for its node (guestd/reader.h). */
+void use_alone(int fd);
+
 /* Writes one line to the puppet. */
 void say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Reads one line, without its end, into a static buffer of the thread. */

@@ -218,6 +218,7 @@ START_TEST(hangup_ends_read)
 	int fd = terminal_open("tty6", O_RDWR);
 	struct reader reader;
 
+	use_alone(fd);
 	reader_start(&reader, fd, 1);
 	rest_ms(REST_MS);
 	control_do("@tty6 hangup\necho done");

@@ -31,6 +31,7 @@ START_TEST(blocked_read_delays_nothing_on_its_file)
 	struct winsize size = { .ws_row = 1 }, back = { 0 };
 	struct reader blocked, second;
 
+	use_alone(fd);
 	reader_start(&blocked, fd, 1);
 	rest_ms(REST_MS);
 	for (int i = 0; i < 20; i++) {

@@ -222,6 +222,7 @@ struct late_page {
 	pthread_t thread;
 	int fd; /* userfaultfd */
 	void *page;
+	int node, result; /* of an ioctl with it */
 };
 
 static bool late_page_make(struct late_page *late)
@@ -286,6 +287,42 @@ START_TEST(memory_that_comes_late)
 }
 END_TEST
 
+static void *late_ioctl_main(void *argument)
+{
+	struct late_page *late = argument;
+
+	late->result = ioctl(late->node, TIOCSWINSZ, late->page);
+	return NULL;
+}
+
+/* The same where a thread of guestd has the node for itself: another program that uses
+ * the node is served, and only then does the memory come. */
+START_TEST(late_memory_delays_nobody_on_its_node)
+{
+	static char content[4096] __attribute__((aligned(4096)));
+	int other = node_open("tty1", O_RDWR);
+	struct late_page late = { .fd = -1, .node = terminal_open("tty1", O_RDWR) };
+	struct uffdio_copy copy = { .src = (uintptr_t)content, .len = sizeof(content) };
+	struct uffd_msg message;
+	struct winsize back;
+
+	for (int i = 0; i < 3; i++) {
+		use_alone(late.node);
+		ck_assert(late_page_make(&late));
+		copy.dst = (uintptr_t)late.page;
+		ck_assert_int_eq(pthread_create(&late.thread, NULL, late_ioctl_main, &late), 0);
+		ck_assert_int_eq(read(late.fd, &message, sizeof(message)), sizeof(message));
+		ck_assert_int_eq(ioctl(other, TIOCGWINSZ, &back), 0);
+		ck_assert_int_eq(ioctl(late.fd, UFFDIO_COPY, &copy), 0);
+		pthread_join(late.thread, NULL);
+		ck_assert_int_eq(late.result, 0);
+		late_page_end(&late);
+	}
+	close(late.node);
+	close(other);
+}
+END_TEST
+
 static bool late_pages_work(void)
 {
 	struct late_page late = { .fd = -1 };
@@ -314,9 +351,11 @@ TCase *case_ioctl(void)
 	tcase_add_test(tcase, read_only_memory_is_efault);
 	tcase_add_test(tcase, structure_at_the_end_of_memory);
 	tcase_add_test(tcase, neighbours_are_left_alone);
-	if (late_pages_work())
+	if (late_pages_work()) {
 		tcase_add_test(tcase, memory_that_comes_late);
-	else
-		test_skip("memory_that_comes_late", "no userfaultfd for kernel faults (needs root)");
+		tcase_add_test(tcase, late_memory_delays_nobody_on_its_node);
+	} else {
+		test_skip("late memory", "no userfaultfd for kernel faults (needs root)");
+	}
 	return tcase;
 }

@@ -82,6 +82,7 @@ START_TEST(what_is_in_flight_ends)
 	struct reader readers[3];
 	pthread_t poller;
 
+	use_alone(fd);
 	ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, other, &event), 0);
 	for (int i = 0; i < 3; i++)
 		reader_start(&readers[i], i == 2 ? other : fd, 1);
@@ -135,6 +136,7 @@ START_TEST(idle_file_dies_too)
 	int fd = terminal_open("tty0", O_RDWR);
 	struct pollfd pfd = { .fd = fd, .events = 0 };
 
+	use_alone(fd);
 	say(fd, "%s", breaks[_i]);
 	/* POLLERR and POLLHUP come without being asked for. */
 	ck_assert_int_eq(poll(&pfd, 1, HANG_MS), 1);

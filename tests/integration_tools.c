@@ -184,6 +184,14 @@ void read_fully(int fd, void *data, size_t size)
 	}
 }
 
+void use_alone(int fd)
+{
+	struct winsize size;
+
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(ioctl(fd, TIOCGWINSZ, &size), 0);
+}
+
 void say(int fd, const char *format, ...)
 {
 	char text[512];

@@ -196,7 +196,7 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 	if (r < 0)
 		return r;
 	call->state = CALL_SENT;
-	call->sent_ns = channel_now_ns();
+	call->sent_ns = channel_wait_ns(guest->channel);
 	budget_ns = channel_spin_budget_ns(guest->channel);
 	guest->spin_until_ns = budget_ns ? call->sent_ns + budget_ns : 0;
 	if (call->slot == NO_SLOT) {

@@ -27,8 +27,7 @@
 #include "kmod-mmhelper/mmhelper.h"
 
 struct cuse_node {
-	struct fuse_session *session;
-	int fd;
+	struct source source;
 	dev_t number;
 	bool shared; /* its major number, with other such nodes */
 };
@@ -213,7 +212,7 @@ static void node_close(struct cuse_node *cuse)
 {
 	/* Destroying the session closes the descriptor; the kernel then removes
 	 * the device. */
-	fuse_session_destroy(cuse->session);
+	fuse_session_destroy(cuse->source.session);
 	free(cuse);
 }
 
@@ -227,22 +226,23 @@ static int node_try(struct node *node, const char *path, dev_t number)
 
 	if (!cuse)
 		return -ENOMEM;
-	cuse->session = session_make(node, number);
+	cuse->source.session = session_make(node, number);
 	fd = open("/dev/cuse", O_RDWR | O_CLOEXEC);
-	if (!cuse->session || fd < 0) {
+	if (!cuse->source.session || fd < 0) {
 		r = fd < 0 ? -errno : -ENOMEM;
-		if (cuse->session)
-			fuse_session_destroy(cuse->session);
+		if (cuse->source.session)
+			fuse_session_destroy(cuse->source.session);
 		if (fd >= 0)
 			close(fd);
 		free(cuse);
 		return r;
 	}
-	cuse->fd = fd;
-	fuse_session_custom_io(cuse->session, &io, fd);
-	r = fuse_session_receive_buf(cuse->session, &buffer);
+	cuse->source.fd = fd;
+	cuse->source.what = node;
+	fuse_session_custom_io(cuse->source.session, &io, fd);
+	r = fuse_session_receive_buf(cuse->source.session, &buffer);
 	if (r > 0)
-		fuse_session_process_buf(cuse->session, &buffer);
+		fuse_session_process_buf(cuse->source.session, &buffer);
 	free(buffer.mem);
 	if (r <= 0 || !node_exists(path, &cuse->number)) {
 		node_close(cuse);
@@ -258,7 +258,7 @@ static void cuse_node_serve(struct node *node)
 {
 	struct cuse_node *cuse = node->private;
 
-	(void)guest_fuse_serve(node->guest, cuse->session, cuse->fd);
+	(void)guest_fuse_serve(node->guest, &cuse->source);
 }
 
 static int node_make(struct node *node, const char *path)
@@ -310,7 +310,7 @@ static int cuse_node_add(struct node *node)
 	if (chmod(path, node->add.mode & 0777) < 0)
 		log_warning("node \"%s\": chmod %s: %s", node->name, path, strerror(errno));
 	cuse = node->private;
-	r = guest_watch(node->guest, cuse->fd, node);
+	r = guest_watch(node->guest, cuse->source.fd, cuse->source.what);
 	if (r < 0) {
 		log_error("node \"%s\": epoll: %s", node->name, strerror(-r));
 		node_close(cuse);
@@ -322,7 +322,8 @@ static void cuse_node_remove(struct node *node)
 {
 	struct cuse_node *cuse = node->private;
 
-	guest_unwatch(node->guest, cuse->fd);
+	reader_leave(node->guest, cuse->source.session);
+	guest_unwatch(node->guest, cuse->source.fd);
 	node_close(cuse);
 }
 
@@ -331,9 +332,9 @@ static void cuse_serve(struct guest *guest, void *what)
 	struct node *node = what;
 	struct cuse_node *cuse = node->private;
 
-	if (guest_fuse_serve(guest, cuse->session, cuse->fd) < 0) {
+	if (guest_fuse_serve(guest, &cuse->source) < 0) {
 		log_error("node \"%s\": the kernel has ended its CUSE session", node->name);
-		guest_unwatch(guest, cuse->fd);
+		guest_unwatch(guest, cuse->source.fd);
 	}
 }
 

@@ -32,8 +32,7 @@ struct entry {
 
 static struct {
 	struct guest *guest;
-	struct fuse_session *session;
-	int fd;
+	struct source source;
 	struct entry *entries; /* by inode number, 1 is the root */
 	fuse_ino_t n_entries;
 } mount;
@@ -256,17 +255,18 @@ static int fuse_start(struct guest *guest)
 	/* Without root, only the user who mounts may come in (mount.fuse3(8)). */
 	if (geteuid() != 0)
 		argv[2] = (char *)"fsname=paradice,subtype=paradice,default_permissions";
-	mount.session = fuse_session_new(&args, &operations, sizeof(operations), guest);
+	mount.source.session = fuse_session_new(&args, &operations, sizeof(operations), guest);
 	fuse_opt_free_args(&args);
-	if (!mount.session || fuse_session_mount(mount.session, guest->config->mount) < 0) {
+	if (!mount.source.session || fuse_session_mount(mount.source.session, guest->config->mount) < 0) {
 		log_error("cannot mount on %s: is it a directory, and /dev/fuse there?", guest->config->mount);
 		return -ENODEV;
 	}
-	mount.fd = fuse_session_fd(mount.session);
-	fuse_session_custom_io(mount.session, &io, mount.fd);
-	fcntl(mount.fd, F_SETFL, O_NONBLOCK);
-	fcntl(mount.fd, F_SETFD, FD_CLOEXEC);
-	return guest_watch(guest, mount.fd, &mount);
+	mount.source.fd = fuse_session_fd(mount.source.session);
+	mount.source.what = &mount;
+	fuse_session_custom_io(mount.source.session, &io, mount.source.fd);
+	fcntl(mount.source.fd, F_SETFL, O_NONBLOCK);
+	fcntl(mount.source.fd, F_SETFD, FD_CLOEXEC);
+	return guest_watch(guest, mount.source.fd, mount.source.what);
 }
 
 static int fuse_node_add(struct node *node)
@@ -300,7 +300,7 @@ static void fuse_node_remove(struct node *node)
 
 static void fuse_serve(struct guest *guest, void *what)
 {
-	if (guest_fuse_serve(guest, mount.session, mount.fd) == 0)
+	if (guest_fuse_serve(guest, &mount.source) == 0)
 		return;
 	log_error("the FUSE mount on %s has ended", guest->config->mount);
 	lead_stop(&guest->lead);
@@ -308,8 +308,8 @@ static void fuse_serve(struct guest *guest, void *what)
 
 static void fuse_stop(struct guest *guest)
 {
-	fuse_session_unmount(mount.session);
-	fuse_session_destroy(mount.session);
+	fuse_session_unmount(mount.source.session);
+	fuse_session_destroy(mount.source.session);
 	for (fuse_ino_t i = 0; i < mount.n_entries; i++)
 		free(mount.entries[i].name);
 	free(mount.entries);

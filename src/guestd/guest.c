@@ -46,6 +46,11 @@ struct channel_buffer *guest_buffer(struct guest *guest)
 	return &workspace.message;
 }
 
+struct fuse_buf *guest_request(struct guest *guest)
+{
+	return &workspace.request;
+}
+
 struct gather *guest_gather(struct guest *guest)
 {
 	if (!workspace.gather)
@@ -81,20 +86,24 @@ void guest_unwatch(struct guest *guest, int fd)
 	epoll_ctl(guest->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-int guest_fuse_serve(struct guest *guest, struct fuse_session *session, int fd)
+int guest_fuse_serve(struct guest *guest, const struct source *source)
 {
 	for (int i = 0; i < MAX_REQUESTS; i++) {
-		int r = fuse_session_receive_buf(session, &workspace.request);
+		int r = fuse_session_receive_buf(source->session, &workspace.request);
 
-		if (fuse_session_exited(session) || r == -ENODEV || r == 0)
+		if (fuse_session_exited(source->session) || r == -ENODEV || r == 0)
 			return -ENODEV;
 		if (r < 0)
 			return 0;
-		fuse_session_process_buf(session, &workspace.request);
+		fuse_session_process_buf(source->session, &workspace.request);
+		if (!lead_mine(&guest->lead))
+			return 0;
 		/* One program at a time: look for its answer before for another
 		 * request. */
-		if (guest->n_sent <= 1 || !lead_mine(&guest->lead))
+		if (guest->n_sent <= 1) {
+			reader_consider(guest, source);
 			return 0;
+		}
 	}
 	return 0;
 }
@@ -158,36 +167,52 @@ void guest_nudge(struct guest *guest)
 	(void)!write(guest->connected_fd, &one, sizeof(one));
 }
 
+enum guest_round guest_round(struct guest *guest)
+{
+	if (!guest->channel)
+		return GUEST_SLEEP;
+	/* Whom we wake may be queued on this very processor: if we are going to
+	 * spin, let it run, here and below. */
+	if (channel_flush(guest->channel) && guest->n_sent && guest->spin_until_ns)
+		sched_yield();
+	if (guest->n_sent && guest->spin_until_ns) {
+		if (channel_glance(guest->channel))
+			return GUEST_SERVE;
+		if (channel_now_ns() >= guest->spin_until_ns)
+			guest->spin_until_ns = 0;
+		sched_yield();
+		return GUEST_SPIN;
+	}
+	if (channel_arm(guest->channel,
+			guest->waiting || guest->interrupts_due || guest->wants || guest->mappings_due))
+		return GUEST_SPIN;
+	return GUEST_SLEEP;
+}
+
 /* Waits for something to do: spinning while answers are expected soon, else
  * asleep. Returns the number of events; gives the lock up. */
 static int wait_events(struct guest *guest, struct epoll_event *events)
 {
-	bool sleep = true;
+	enum guest_round round = guest_round(guest);
 	int n;
 
-	if (guest->channel) {
-		/* Whom we wake may be queued on this very processor: if we are going to
-		 * spin, let it run, here and below. */
-		if (channel_flush(guest->channel) && guest->n_sent && guest->spin_until_ns)
-			sched_yield();
-		if (guest->n_sent && guest->spin_until_ns) {
-			sleep = false;
-			if (channel_glance(guest->channel))
-				return 0;
-			if (channel_now_ns() >= guest->spin_until_ns)
-				guest->spin_until_ns = 0;
-			sched_yield();
-		} else if (channel_arm(guest->channel, guest->waiting || guest->interrupts_due || guest->wants ||
-							    guest->mappings_due)) {
-			sleep = false;
-		}
-	}
+	if (round == GUEST_SERVE)
+		return 0;
 	pthread_mutex_unlock(&guest->lead.lock);
-	n = epoll_wait(guest->epoll_fd, events, N_EVENTS, sleep ? -1 : 0);
+	n = epoll_wait(guest->epoll_fd, events, N_EVENTS, round == GUEST_SLEEP ? -1 : 0);
 	pthread_mutex_lock(&guest->lead.lock);
-	if (guest->channel && sleep)
+	if (guest->channel && round == GUEST_SLEEP)
 		channel_disarm(guest->channel);
 	return n;
+}
+
+void guest_workspace(struct guest *guest)
+{
+	if (!workspace.message.memory && channel_buffer_init(&workspace.message) < 0) {
+		log_error("no memory for a buffer");
+		lead_stop(&guest->lead);
+	}
+	pthread_setspecific(workspace_key, &workspace);
 }
 
 static void guest_serve(void *context)
@@ -196,11 +221,7 @@ static void guest_serve(void *context)
 	struct epoll_event events[N_EVENTS];
 	int n;
 
-	if (!workspace.message.memory && channel_buffer_init(&workspace.message) < 0) {
-		log_error("no memory for a buffer");
-		lead_stop(&guest->lead);
-	}
-	pthread_setspecific(workspace_key, &workspace);
+	guest_workspace(guest);
 	while (lead_mine(&guest->lead) && !guest->lead.stopping) {
 		if (guest->channel)
 			connection_serve(guest);
@@ -220,10 +241,18 @@ static void guest_serve(void *context)
 		channel_flush(guest->channel);
 	if (guest->channel && (guest->waiting || guest->interrupts_due || guest->wants))
 		guest_nudge(guest);
+	if (guest->lead.stopping)
+		reader_stop(guest);
+}
+
+static void guest_relieve(void *context)
+{
+	reader_relieve(context);
 }
 
 static const struct lead_ops lead_ops = {
 	.serve = guest_serve,
+	.relieve = guest_relieve,
 };
 
 static int signals_block(struct guest *guest)

@@ -3,8 +3,8 @@
  * The guest side: what all of paradice-guestd's parts share.
  *
  * One loop (lead.h: a thread that leads, and a standby for when it is stuck in a
- * program's memory) owns the FUSE descriptors and the connection. One lock
- * (lead.lock) covers everything below.
+ * program's memory) owns the FUSE descriptors and the connection; the one that is used
+ * most may have a reader (reader.h). One lock (lead.lock) covers everything below.
  *
  * Objects: a node is a device file of this machine; it stays when the connection
  * goes. A file is one open of a node; it belongs to the connection that opened it
@@ -20,6 +20,7 @@
 #include "guestd/conf.h"
 #include "guestd/pin.h"
 #include "guestd/process.h"
+#include "guestd/reader.h"
 #include "proto/channel.h"
 #include "proto/layout.h"
 #include "proto/lead.h"
@@ -106,6 +107,7 @@ struct guest {
 	struct lead lead;
 	const struct guest_config *config;
 	const struct frontend_ops *frontend;
+	struct reader reader;
 	int epoll_fd;
 	int signal_fd;
 	int connected_fd; /* the connector has a channel for us, or there is more to do */
@@ -184,9 +186,17 @@ void guest_unwatch(struct guest *guest, int fd);
 
 /* Receives and processes what is queued on one FUSE session. -ENODEV when the
  * kernel has ended it, else 0. */
-int guest_fuse_serve(struct guest *guest, struct fuse_session *session, int fd);
+int guest_fuse_serve(struct guest *guest, const struct source *source);
 
-/* The calling thread's buffer for a message. */
+/* What a thread with nothing to do shall do next: serve what has come from the host
+ * already; spin, because an answer is expected soon; or sleep, and the host will ring. */
+enum guest_round { GUEST_SERVE, GUEST_SPIN, GUEST_SLEEP };
+enum guest_round guest_round(struct guest *guest);
+
+/* Makes the calling thread's buffers, which go with it. Without memory the daemon stops. */
+void guest_workspace(struct guest *guest);
+/* Its buffer for a FUSE request, and for a message. */
+struct fuse_buf *guest_request(struct guest *guest);
 struct channel_buffer *guest_buffer(struct guest *guest);
 
 /* What the calling thread gathers callers' memory in (gather.h), or NULL. */

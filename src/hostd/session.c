@@ -304,7 +304,7 @@ static bool linger(struct session *session)
 	if (session->backlog)
 		session_push(session);
 	channel_flush(session->channel);
-	session->idle_since_ns = channel_now_ns();
+	session->idle_since_ns = channel_wait_ns(session->channel);
 	if (channel_spin_budget_ns(session->channel)) {
 		pthread_mutex_unlock(&session->lead.lock);
 		found = channel_spin(session->channel, session->idle_since_ns);

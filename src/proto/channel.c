@@ -303,10 +303,18 @@ bool channel_spin(const struct channel *channel, uint64_t since_ns)
 	return true;
 }
 
+uint64_t channel_wait_ns(const struct channel *channel)
+{
+	return channel->poll_us ? channel_now_ns() : 0;
+}
+
 void channel_waited(struct channel *channel, uint64_t since_ns)
 {
-	uint64_t gap = channel_now_ns() - since_ns;
+	uint64_t gap;
 
+	if (channel->poll_us >= 0)
+		return;
+	gap = channel_now_ns() - since_ns;
 	if (gap > GAP_CAPS * (uint64_t)channel->spin_max_ns)
 		gap = GAP_CAPS * channel->spin_max_ns;
 	channel->gap_ns += ((int32_t)gap - (int32_t)channel->gap_ns) / GAP_WEIGHT;

@@ -96,6 +96,8 @@ void channel_spin_end(const struct channel *channel);
 /* Nanoseconds that spinning may last now. */
 uint32_t channel_spin_budget_ns(const struct channel *channel);
 
+/* Waiting for the peer begins: channel_now_ns(), or 0 where nobody spins, ever. */
+uint64_t channel_wait_ns(const struct channel *channel);
 /* Tells how long waiting for the peer took in all, so that spinning tunes itself. */
 void channel_waited(struct channel *channel, uint64_t since_ns);
 

@@ -18,6 +18,7 @@
 
 /* The number with which this thread leads, or led last; 0: none. */
 static __thread uint64_t own_number;
+static __thread bool second;
 
 enum { WATCH_OWNER, WATCH_TIMER, WATCH_WAKE };
 
@@ -90,6 +91,21 @@ static void standby_ensure(struct lead *lead)
 	pthread_attr_destroy(&attr);
 }
 
+/* Has the second relieved if it is away and does not come back soon. */
+static void second_watch(struct lead *lead)
+{
+	while (lead->second_away_since_ns && !lead->stopping) {
+		if (channel_now_ns() - lead->second_away_since_ns >= LEAD_AWAY_US * 1000u) {
+			lead->second_away_since_ns = 0;
+			lead->ops->relieve(lead->context);
+			return;
+		}
+		pthread_mutex_unlock(&lead->lock);
+		sched_yield();
+		pthread_mutex_lock(&lead->lock);
+	}
+}
+
 /* True if the caller should lead now. While a leader is away but not yet for
  * long, waits a little: it mostly comes back at once. */
 static bool take_over(struct lead *lead)
@@ -143,6 +159,7 @@ static void standby_sleep(struct lead *lead)
 static void standby_loop(struct lead *lead, bool first)
 {
 	while (!lead->stopping && (first || lead->n_standby <= KEEP_STANDBY)) {
+		second_watch(lead);
 		if (take_over(lead))
 			lead_on(lead);
 		if (lead->stopping || lead->n_standby > KEEP_STANDBY)
@@ -179,16 +196,34 @@ int lead_run(struct lead *lead)
 	return 0;
 }
 
+/* Since when the calling thread is away; NULL if nobody wants to know. */
+static uint64_t *away_clock(struct lead *lead)
+{
+	if (lead_mine(lead))
+		return &lead->away_since_ns;
+	return second ? &lead->second_away_since_ns : NULL;
+}
+
 static void away_begin(struct lead *lead, uint64_t now_ns, bool timed)
 {
-	lead->away_since_ns = now_ns;
-	if (!timed)
+	uint64_t *since_ns = away_clock(lead);
+
+	if (!since_ns)
 		return;
-	if (!lead->timer_armed) {
+	*since_ns = now_ns;
+	if (timed && !lead->timer_armed) {
 		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
 
 		lead->timer_armed = timerfd_settime(lead->timer_fd, 0, &once, NULL) == 0;
 	}
+}
+
+static void away_end(struct lead *lead)
+{
+	uint64_t *since_ns = away_clock(lead);
+
+	if (since_ns)
+		*since_ns = 0;
 }
 
 bool lead_mine(const struct lead *lead)
@@ -200,8 +235,7 @@ uint64_t lead_away(struct lead *lead, bool timed)
 {
 	uint64_t now_ns = channel_now_ns();
 
-	if (lead_mine(lead))
-		away_begin(lead, now_ns, timed);
+	away_begin(lead, now_ns, timed);
 	pthread_mutex_unlock(&lead->lock);
 	return now_ns;
 }
@@ -209,17 +243,27 @@ uint64_t lead_away(struct lead *lead, bool timed)
 void lead_back(struct lead *lead)
 {
 	pthread_mutex_lock(&lead->lock);
-	if (lead_mine(lead))
-		lead->away_since_ns = 0;
+	away_end(lead);
+}
+
+void lead_second_begin(struct lead *lead)
+{
+	second = true;
+	lead->n_threads++;
+}
+
+void lead_second_end(struct lead *lead)
+{
+	second = false;
+	lead->n_threads--;
+	pthread_cond_broadcast(&lead->gone);
 }
 
 void lead_wait(struct lead *lead, pthread_cond_t *cond)
 {
-	if (lead_mine(lead))
-		away_begin(lead, channel_now_ns(), true);
+	away_begin(lead, channel_now_ns(), true);
 	pthread_cond_wait(cond, &lead->lock);
-	if (lead_mine(lead))
-		lead->away_since_ns = 0;
+	away_end(lead);
 }
 
 void lead_wake(struct lead *lead)

@@ -34,6 +34,9 @@ struct lead_ops {
 	/* A descriptor of lead_watch() woke this thread; under the lock, before it
 	 * is known whether this thread will lead. May be NULL. */
 	void (*woken)(void *context);
+	/* The second (below) has been away for too long. Under the lock. NULL if there
+	 * never is one. */
+	void (*relieve)(void *context);
 };
 
 struct lead {
@@ -49,6 +52,7 @@ struct lead {
 	bool stopping;
 	uint64_t leader; /* the leader's number, counted up at each change */
 	uint64_t away_since_ns; /* 0: the leader is not away */
+	uint64_t second_away_since_ns; /* the same for the second */
 	uint32_t n_threads;
 	uint32_t n_standby;
 	uint32_t max_threads;
@@ -78,6 +82,13 @@ bool lead_mine(const struct lead *lead);
  * finish the operation and return from serve(). */
 uint64_t lead_away(struct lead *lead, bool timed);
 void lead_back(struct lead *lead);
+
+/* A second is one more thread, of the owner's, that serves beside the leader, for example
+ * a descriptor of its own. It goes away and comes back like the leader; when it stays
+ * away, a standby calls relieve(). lead_run() does not return before it has ended. Under
+ * the lock, in that thread. */
+void lead_second_begin(struct lead *lead);
+void lead_second_end(struct lead *lead);
 
 /* pthread_cond_wait(), away meanwhile. */
 void lead_wait(struct lead *lead, pthread_cond_t *cond);

@@ -522,6 +522,10 @@ void guest_unwatch(struct guest *g, int fd)
 {
 }
 
+void reader_leave(struct guest *g, const struct fuse_session *session)
+{
+}
+
 struct channel_buffer *guest_buffer(struct guest *g)
 {
 	return &buffers[now.depth];
@@ -536,14 +540,14 @@ struct gather *guest_gather(struct guest *g)
 	return gathers[now.depth];
 }
 
-int guest_fuse_serve(struct guest *g, struct fuse_session *session, int fd)
+int guest_fuse_serve(struct guest *g, const struct source *source)
 {
 	while (now.n_queue && lead_mine(&g->lead)) {
-		int r = fuse_session_receive_buf(session, &fuse_buffers[now.depth]);
+		int r = fuse_session_receive_buf(source->session, &fuse_buffers[now.depth]);
 
 		if (r <= 0)
 			abort();
-		fuse_session_process_buf(session, &fuse_buffers[now.depth]);
+		fuse_session_process_buf(source->session, &fuse_buffers[now.depth]);
 	}
 	return 0;
 }
