@@ -63,11 +63,21 @@ static int64_t run_winsize(const char *path, int fd, void *buffer, uint32_t size
 	return ioctl(fd, TIOCGWINSZ, &winsize) < 0 ? -errno : 0;
 }
 
-/* A structure with a counted pointer: the console's Unicode map, about 1 KiB. */
+/* A structure with a counted pointer: the console's Unicode map, of 3 entries where there
+ * is no screen and of some hundred where there is. Programs ask how long it is, and then
+ * for it (ioctl_console(2)); the first is done once. */
 static int64_t run_unimap(const char *path, int fd, void *buffer, uint32_t size)
 {
-	struct unimapdesc map = { .entry_ct = size / sizeof(struct unipair), .entries = buffer };
+	static uint16_t n_entries;
+	struct unimapdesc map = { .entry_ct = n_entries, .entries = buffer };
 
+	if (!n_entries) {
+		if (ioctl(fd, GIO_UNIMAP, &map) == 0 || errno != ENOMEM)
+			return -errno;
+		if (map.entry_ct > size / sizeof(struct unipair))
+			return -ENOMEM;
+		n_entries = map.entry_ct;
+	}
 	return ioctl(fd, GIO_UNIMAP, &map) < 0 ? -errno : 0;
 }
 
