@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "guestd/descriptor.h"
 #include "guestd/gather.h"
+#include "proto/near.h"
 #include "guestd/on_demand.h"
 
 #define N_EVENTS 16
@@ -49,6 +51,14 @@ struct channel_buffer *guest_buffer(struct guest *guest)
 struct fuse_buf *guest_request(struct guest *guest)
 {
 	return &workspace.request;
+}
+
+void guest_alone(struct guest *guest)
+{
+	const struct fuse_in_header *header = workspace.request.mem;
+
+	if (guest->channel)
+		near_thread(header->pid, &guest->channel->cpus);
 }
 
 struct gather *guest_gather(struct guest *guest)
@@ -101,6 +111,7 @@ int guest_fuse_serve(struct guest *guest, const struct source *source)
 		/* One program at a time: look for its answer before for another
 		 * request. */
 		if (guest->n_sent <= 1) {
+			guest_alone(guest);
 			reader_consider(guest, source);
 			return 0;
 		}

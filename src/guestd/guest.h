@@ -198,6 +198,8 @@ void guest_workspace(struct guest *guest);
 /* Its buffer for a FUSE request, and for a message. */
 struct fuse_buf *guest_request(struct guest *guest);
 struct channel_buffer *guest_buffer(struct guest *guest);
+/* What is in the former is all that is under way. */
+void guest_alone(struct guest *guest);
 
 /* What the calling thread gathers callers' memory in (gather.h), or NULL. */
 struct gather *guest_gather(struct guest *guest);

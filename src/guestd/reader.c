@@ -84,6 +84,8 @@ static void request_serve(struct guest *guest)
 		if (guest->channel)
 			channel_disarm(guest->channel);
 		fuse_session_process_buf(session, request);
+		if (guest->n_sent <= 1)
+			guest_alone(guest);
 		answer_await(guest);
 	}
 	/* Serving may have taken the source away. The loop will see its end, too. */

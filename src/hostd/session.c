@@ -313,6 +313,8 @@ static bool linger(struct session *session)
 			return false;
 		if (found)
 			return true;
+	} else if (!session->operations.n_used) {
+		channel_near(session->channel);
 	}
 	/* Somebody may have had a standby woken meanwhile, which found us leading. */
 	if (session->reap || session->mirrors.refusals)

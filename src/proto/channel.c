@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "proto/channel.h"
+#include "proto/near.h"
 #include "proto/wake_cost.h"
 
 #define SPIN_MAX_NS 200000u /* at least; longer than a transfer of 1 MiB takes */
@@ -271,12 +272,23 @@ bool channel_glance(const struct channel *channel)
 /* True while this thread keeps off the peer's processor. */
 static __thread bool apart;
 
+static uint32_t peer_processor(const struct channel *channel)
+{
+	const uint32_t *untrusted_cpu = channel->transport->receive.untrusted_cpu;
+
+	return untrusted_cpu ? __atomic_load_n(untrusted_cpu, __ATOMIC_RELAXED) : CPU_SETSIZE;
+}
+
+void channel_near(const struct channel *channel)
+{
+	near_processor(peer_processor(channel), &channel->cpus);
+}
+
 /* A scheduler that packs threads puts the two sides on one processor, where each
  * spins in the other's way: while we spin, keep off the peer's. */
 static void spin_apart(const struct channel *channel)
 {
-	const uint32_t *untrusted_cpu = channel->transport->receive.untrusted_cpu;
-	uint32_t cpu = untrusted_cpu ? __atomic_load_n(untrusted_cpu, __ATOMIC_RELAXED) : CPU_SETSIZE;
+	uint32_t cpu = peer_processor(channel);
 	cpu_set_t set = channel->cpus;
 
 	if (cpu >= CPU_SETSIZE || (int)cpu != sched_getcpu() || CPU_COUNT(&set) < 2)

@@ -96,6 +96,10 @@ void channel_spin_end(const struct channel *channel);
 /* Nanoseconds that spinning may last now. */
 uint32_t channel_spin_budget_ns(const struct channel *channel);
 
+/* The calling thread is about to sleep, and has served one operation at a time: where the
+ * peer runs it will be woken fastest (near.h). */
+void channel_near(const struct channel *channel);
+
 /* Waiting for the peer begins: channel_now_ns(), or 0 where nobody spins, ever. */
 uint64_t channel_wait_ns(const struct channel *channel);
 /* Tells how long waiting for the peer took in all, so that spinning tunes itself. */
