@@ -11,6 +11,9 @@ headers=${KERNEL_HEADERS:-/lib/modules/$release/build}
 
 mkdir -p "$dir/kmod"
 dir=$(cd "$dir" && pwd)
+# Another rig may want them at the same time.
+exec 9>"$dir/lock"
+flock 9
 if [ ! -e "$headers/Makefile" ]; then
 	echo "build_memops: no kernel headers in $headers: install linux-headers-$release" >&2
 	exit 1

@@ -4,6 +4,10 @@
 # DIR, with the libraries that they need. What is there stays.
 set -eu
 dir=$1
+mkdir -p "$dir"
+# Another rig may want them at the same time.
+exec 9>"$dir/lock"
+flock 9
 [ ! -e "$dir/complete" ] || exit 0
 
 mkdir -p "$dir/apt/lists/partial" "$dir/apt/archives/partial"
