@@ -35,7 +35,7 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 run_lane() {
 	for name; do
 		started=$(date +%s)
-		timeout -k 5 "${CASE_SECONDS:-180}" sh "$0" "$side" --one "$name" >"$work/$name" 2>&1 </dev/null
+		timeout -k 5 "${CASE_SECONDS:-600}" sh "$0" "$side" --one "$name" >"$work/$name" 2>&1 </dev/null
 		status=$?
 		{
 			echo "@case $side $name"
