@@ -124,14 +124,21 @@ case_hidraw() {
 # Not the state of a hub's ports.
 case_usb() {
 	for device in /dev/bus/usb/001/*; do
-		lsusb -v -D "$device"
 		program usb "$device"
 	done
 }
-filter_usb() { sed '/^ *Port [0-9]*: /d'; }
+
+case_lsusb() {
+	need_sys lsusb
+	for device in /dev/bus/usb/001/*; do
+		lsusb -v -D "$device"
+	done
+}
+filter_lsusb() { sed '/^ *Port [0-9]*: /d'; }
 
 # By libusb: takes the mouse from its driver and gives it back.
 case_usbhid() {
+	need_sys libusb
 	usbhid-dump -e descriptor -a 1:3
 }
 filter_usbhid() { sed 's/[0-9]*\.[0-9]*$//'; }

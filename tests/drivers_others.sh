@@ -145,7 +145,7 @@ case_serial() {
 
 case_console() {
 	kbd_mode -C /dev/tty1
-	dumpkeys -C /dev/tty1 | cksum
+	dumpkeys -C /dev/tty1 | md5sum
 	setleds -F </dev/tty1
 	setmetamode </dev/tty1
 	kbdinfo -C /dev/tty1 getmode
@@ -159,11 +159,16 @@ case_console() {
 
 # The times of the clock and of this machine's last adjustment.
 case_hwclock() {
-	rtcwake -d /dev/rtc0 -m show
 	hwclock --rtc /dev/rtc0 --verbose --show --noadjfile --utc
 	hwclock --rtc /dev/rtc0 --param-get=features
 }
 filter_hwclock() { sed '/[0-9]\{4\}[-/][0-9][0-9]\|[0-9]\{9\}/d'; }
+
+case_rtcwake() {
+	need_sys rtcwake
+	rtcwake -d /dev/rtc0 -m show
+}
+filter_rtcwake() { filter_hwclock; }
 
 case_loop() {
 	program loop-control /dev/loop-control

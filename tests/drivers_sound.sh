@@ -57,10 +57,11 @@ filter_alsa_parameters() {
 sound_loop() {
 	program make-sound "$scratch/in.wav" "$1" "$2"
 	rm -f "$scratch/out.wav"
-	$recorder -D hw:Loopback,1,0 -q -f "$1" -r 48000 -c "$2" --buffer-size=48000 "$scratch/out.wav" &
+	$recorder -D hw:Loopback,1,0 -q -f "$1" -r 48000 -c "$2" --buffer-size=240000 --period-size=12000 \
+		"$scratch/out.wav" &
 	recording=$!
 	await 60 larger_than "$scratch/out.wav" 1000
-	$player -D hw:Loopback,0,0 -q --buffer-size=48000 "$scratch/in.wav"
+	$player -D hw:Loopback,0,0 -q --buffer-size=96000 --period-size=12000 "$scratch/in.wav"
 	sleep 0.6
 	kill -INT $recording
 	wait $recording

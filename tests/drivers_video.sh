@@ -104,7 +104,7 @@ case_v4l2_edid() {
 	v4l2-ctl -d /dev/video0 --get-edid pad=3,format=hex
 	v4l2-ctl -d /dev/video0 --set-edid pad=3,type=hdmi-4k-300mhz --fix-edid-checksums
 	v4l2-ctl -d /dev/video0 --get-edid pad=3,format=raw,file="$scratch/edid"
-	cksum <"$scratch/edid"
+	md5sum <"$scratch/edid"
 	v4l2-ctl -d /dev/video0 --get-edid pad=3,format=hex,startblock=1,blocks=1
 	v4l2-ctl -d /dev/video0 --clear-edid pad=3
 	v4l2-ctl -d /dev/video0 --get-edid pad=3,format=hex
@@ -163,7 +163,7 @@ case_media() {
 # media-ctl takes the names of nodes from sysfs, where the guest has none for the
 # driver domain's device numbers, or those of other devices.
 filter_media() {
-	sed -e '/device node name/d' -e 's,\\n/dev/[a-z0-9-]*,,' -e 's, | /dev/[a-z0-9-]*,,'
+	sed -e '/device node name/d' -e 's,\\n/dev/[a-z0-9/-]*,,' -e 's, | /dev/[a-z0-9/-]*,,'
 }
 
 case_cec() {
@@ -204,7 +204,7 @@ case_v4l2_stream() {
 	for way in --stream-mmap --stream-mmap=2; do
 		v4l2-ctl -d /dev/video0 $way --stream-count=3 --stream-to="$scratch/frames"
 		echo "$way: status $?"
-		cksum <"$scratch/frames"
+		md5sum <"$scratch/frames"
 	done
 	v4l2-ctl -d /dev/video0 -c osd_text_mode=0
 	head -c 829440 /dev/zero >"$scratch/frames"
@@ -222,7 +222,7 @@ case_v4l2_dmabuf() {
 	v4l2-ctl -d /dev/video0 --export-device /dev/video1 --stream-dmabuf --stream-count=3 \
 		--stream-to="$scratch/frames"
 	echo "status $?"
-	cksum <"$scratch/frames"
+	md5sum <"$scratch/frames"
 	v4l2-ctl -d /dev/video0 -c osd_text_mode=0
 }
 filter_v4l2_dmabuf() { filter_v4l2_stream; }
