@@ -29,6 +29,15 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 }
 #endif
 
+/* 6.17 lets a driver fill a mapping in by mmap_prepare() instead. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define vfs_mmap call_mmap
+static inline bool can_mmap_file(struct file *file)
+{
+	return file->f_op->mmap;
+}
+#endif
+
 /* An open file of the device: one daemon. */
 struct mmh_daemon {
 	/* guest; under mmh_lock */

@@ -153,7 +153,7 @@ static int map_tracked(struct mmh_request *request, struct vm_area_struct *vma)
 		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	if (widen)
 		vm_flags_set(vma, VM_WRITE);
-	r = call_mmap(request->backing, vma);
+	r = vfs_mmap(request->backing, vma);
 	if (widen)
 		vm_flags_clear(vma, VM_WRITE);
 	if (r)
@@ -170,7 +170,7 @@ static int map_back(struct mmh_request *request, struct vm_area_struct *vma)
 	vma->vm_pgoff = request->supply.offset >> PAGE_SHIFT;
 	if (request->map)
 		return map_tracked(request, vma);
-	return call_mmap(request->backing, vma);
+	return vfs_mmap(request->backing, vma);
 }
 
 static int node_mmap(struct file *file, struct vm_area_struct *vma)
@@ -214,7 +214,7 @@ int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply)
 	if (!backing)
 		return -EBADF;
 	/* Ourselves would be asked again; what has no mmap cannot back one. */
-	if (!backing->f_op->mmap || backing->f_op == &node_fops) {
+	if (!can_mmap_file(backing) || backing->f_op == &node_fops) {
 		fput(backing);
 		return -ENODEV;
 	}

@@ -12,6 +12,7 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/version.h>
 
 #include "bar.h"
 
@@ -83,7 +84,11 @@ static int bar_mmap(struct file *file, struct vm_area_struct *vma)
 			r = io_remap_pfn_range(vma, vma->vm_start, frame, size, vma->vm_page_prot);
 		break;
 	case BAR_MOVABLE:
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+		vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND);
+#else
 		vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND;
+#endif
 		vma->vm_ops = &bar_vm_movable_ops;
 		r = 0;
 		break;

@@ -269,7 +269,6 @@ static const struct file_operations mapops_operations = {
 	.read = mapops_read,
 	.write = mapops_write,
 	.mmap = mapops_mmap,
-	.llseek = no_llseek,
 };
 
 static struct miscdevice mapops_device = {

@@ -699,7 +699,6 @@ static const struct file_operations memops_operations = {
 #ifdef CONFIG_COMPAT
 	.compat_ioctl = memops_compat_ioctl,
 #endif
-	.llseek = no_llseek,
 };
 
 static struct miscdevice memops_device = {
