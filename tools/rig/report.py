@@ -9,6 +9,7 @@ HOST_RUN = 123     # the --host-run command failed
 TIMEOUT = 124      # --timeout is over
 RIG = 125          # QEMU, Xen, the boot or a daemon failed
 
+PROGRAM = "vm"     # who says it
 START = time.monotonic()
 
 
@@ -30,7 +31,7 @@ def say(text):
     """One line of our own, with the seconds since the start."""
     elapsed = time.monotonic() - START
     sys.stdout.flush()
-    sys.stderr.write(f"vm| {elapsed:6.1f}s {text}\n")
+    sys.stderr.write(f"{PROGRAM}| {elapsed:6.1f}s {text}\n")
     sys.stderr.flush()
 
 
