@@ -2,9 +2,9 @@
 /*
  * Exports: the pages under a device mapping of the session, granted to its guest. Pages
  * without a count of users are there as long as the driver's mapping is; for those an
- * export holds one more mapping of them (pages.c). Pages that the guest still maps when they are taken back count against the domain's
- * limit until it has let go. daemon->lock covers a daemon's exports, and is taken
- * outside the mm's mmap_lock.
+ * export holds one more mapping of them (pages.c). Pages that the guest still maps when
+ * they are taken back count against the domain's limit until it has let go.
+ * daemon->lock covers a daemon's exports, and is taken outside the mm's mmap_lock.
  */
 #include <linux/bitmap.h>
 #include <linux/capability.h>
@@ -73,8 +73,8 @@ int pfn_find(struct vm_area_struct *vma, unsigned long address, unsigned long *p
 #endif
 
 /* A page that the driver has mapped without giving it to the memory management. */
-static int page_raw(struct vm_area_struct *vma, unsigned long address, bool write, struct page **pagep,
-		    bool *countedp)
+static int page_raw(struct vm_area_struct *vma, unsigned long address, bool write,
+		    struct page **pagep, bool *countedp)
 {
 	unsigned long pfn;
 	int r = pfn_find(vma, address, &pfn);
@@ -95,8 +95,8 @@ static int page_raw(struct vm_area_struct *vma, unsigned long address, bool writ
 	return 0;
 }
 
-static int page_find(struct vm_area_struct *vma, unsigned long address, bool write, struct page **pagep,
-		     bool *countedp)
+static int page_find(struct vm_area_struct *vma, unsigned long address, bool write,
+		     struct page **pagep, bool *countedp)
 {
 	unsigned int flags = write ? FOLL_WRITE : 0;
 	long n;
@@ -160,7 +160,8 @@ int vma_check(const struct vm_area_struct *vma, const struct mmhelper_export *ex
 	return 0;
 }
 
-static int pages_take(struct mmh_daemon *daemon, struct mmh_pages *made, struct mmhelper_export *export)
+static int pages_take(struct mmh_daemon *daemon, struct mmh_pages *made,
+		      struct mmhelper_export *export)
 {
 	unsigned long n = export->length >> PAGE_SHIFT;
 	struct vm_area_struct *vma;
@@ -173,8 +174,8 @@ static int pages_take(struct mmh_daemon *daemon, struct mmh_pages *made, struct 
 	if (r == 0)
 		export->cache = cache_of(vma);
 	while (r == 0 && made->n < n) {
-		r = page_find(vma, export->address + ((unsigned long)made->n << PAGE_SHIFT), made->write,
-			      &made->pages[made->n], &counted);
+		r = page_find(vma, export->address + ((unsigned long)made->n << PAGE_SHIFT),
+			      made->write, &made->pages[made->n], &counted);
 		if (r == 0 && !counted && !made->held)
 			r = vma_hold(made, vma, n);
 		if (r == 0 && !counted)
@@ -219,7 +220,8 @@ int export_make(struct mmh_daemon *daemon, struct mmhelper_export *export)
 	r = export_check(daemon, export);
 	if (r)
 		goto out;
-	made = pages_new(export->length >> PAGE_SHIFT, false, export->flags & MMHELPER_EXPORT_WRITE);
+	made = pages_new(export->length >> PAGE_SHIFT, false,
+			 export->flags & MMHELPER_EXPORT_WRITE);
 	r = -ENOMEM;
 	if (!made)
 		goto out;

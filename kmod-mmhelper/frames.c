@@ -46,7 +46,8 @@ static DECLARE_WORK(bury_work, frames_bury);
 
 static bool bar_has(const struct resource *bar, resource_size_t start, resource_size_t end)
 {
-	return resource_type(bar) == IORESOURCE_MEM && bar->parent && bar->start <= start && end <= bar->end;
+	return resource_type(bar) == IORESOURCE_MEM && bar->parent && bar->start <= start &&
+	       end <= bar->end;
 }
 
 /* True if all of it is in one memory BAR of one device. */
@@ -92,7 +93,8 @@ static int vma_is_fixed(const struct vm_area_struct *vma)
 	return (vma->vm_flags & VM_SHARED) && (vma->vm_flags & VM_WRITE) ? 0 : -EACCES;
 }
 
-static int frames_look(struct vm_area_struct *vma, unsigned long address, struct mmhelper_frames *told)
+static int frames_look(struct vm_area_struct *vma, unsigned long address,
+		       struct mmhelper_frames *told)
 {
 	unsigned long frame, first = 0, i;
 	int r;
@@ -112,7 +114,8 @@ static int frames_look(struct vm_area_struct *vma, unsigned long address, struct
 }
 
 /* What is under the range, and the file that is mapped there, held. */
-static int frames_find(struct mmh_daemon *daemon, struct mmhelper_offer *offer, struct mmh_frames *made)
+static int frames_find(struct mmh_daemon *daemon, struct mmhelper_offer *offer,
+		       struct mmh_frames *made)
 {
 	struct mmhelper_export range = {
 		.address = offer->address,
@@ -238,8 +241,8 @@ int frames_left(struct mmh_daemon *daemon, struct mmhelper_frames *left)
 	struct mmh_frames *made;
 	int r = -ENOENT;
 
-	if (left->token || left->guest_frame || left->frame || left->n_frames || left->domid || left->major ||
-	    left->minor || left->flags)
+	if (left->token || left->guest_frame || left->frame || left->n_frames || left->domid ||
+	    left->major || left->minor || left->flags)
 		return -EINVAL;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;

@@ -119,14 +119,16 @@ static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
 }
 
 /* The caller could not be told of what was made: nobody knows of it. */
-static void mmh_undo(struct mmh_daemon *daemon, unsigned int command, const union mmh_argument *argument)
+static void mmh_undo(struct mmh_daemon *daemon, unsigned int command,
+		     const union mmh_argument *argument)
 {
 	switch (command) {
 	case MMHELPER_EXPORT:
 		export_end(daemon, &(struct mmhelper_unexport){ .id = argument->export.id });
 		break;
 	case MMHELPER_RESERVE:
-		reserve_vacate(daemon, &(struct mmhelper_vacate){ .frame = argument->reserve.frame });
+		reserve_vacate(daemon,
+			       &(struct mmhelper_vacate){ .frame = argument->reserve.frame });
 		close_fd(argument->reserve.fd);
 		break;
 	case MMHELPER_OFFER:

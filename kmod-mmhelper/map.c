@@ -33,7 +33,7 @@ struct mmh_map {
 	struct address_space pages;
 	const struct vm_operations_struct *driver;
 	struct vm_operations_struct ops;
-	struct mutex lock;
+	struct mutex lock; /* of `areas` and `revoked` */
 	struct list_head areas;
 	bool revoked;
 };

@@ -19,9 +19,9 @@
  * ---- guest ----
  *
  * A program's mmap(2), lseek(2), fcntl(O_ASYNC), and large read(2) or write(2), on an
- * adopted node becomes an ioctl of that node for its CUSE daemon: this command, and a token as argument.
- * The daemon fetches what is asked by the token, supplies the result, and answers
- * the ioctl with 0, or with a negative errno for the program.
+ * adopted node becomes an ioctl of that node for its CUSE daemon: this command, and a
+ * token as argument. The daemon fetches what is asked by the token, supplies the
+ * result, and answers the ioctl with 0, or with a negative errno for the program.
  */
 #define MMHELPER_NODE_REQUEST _IO(0xf9, 0x50)
 
@@ -62,7 +62,7 @@ struct mmhelper_adopt {
 	__u64 direct_from; /* bytes: READ and WRITE are asked from this size up; 0: never */
 };
 
-#define MMHELPER_SUPPLY_TRACKED 1u /* tell when the last mapping is gone, and end it with this file */
+#define MMHELPER_SUPPLY_TRACKED 1u /* tell of its end, and end it with this file */
 #define MMHELPER_SUPPLY_READONLY 2u /* the program cannot make it writable */
 
 enum mmhelper_cache {
@@ -108,6 +108,7 @@ struct mmhelper_give {
 	__u32 flags; /* MMHELPER_GIVE_… */
 	__s32 result;
 };
+
 #define MMHELPER_GIVE_CLOEXEC 1u
 #define MMHELPER_IOCTL_GIVEN (-0x5041524f) /* no errno */
 
@@ -134,6 +135,7 @@ struct mmhelper_pin {
 	__u64 length; /* bytes */
 	__u64 refs; /* bound: where to put a __u32 for each page; else zero */
 };
+
 #define MMHELPER_PIN_WRITE 1u /* they will be written */
 
 /* The result of a SEEK, a NAME, a READ or a WRITE. */
@@ -151,9 +153,9 @@ struct mmhelper_signal {
 
 /* Address space for memory of the host's devices, in a PVH or HVM guest (else
  * EOPNOTSUPP): frames at which this machine has nothing, and a file that maps all of
- * them from offset 0 on, for a tracked SUPPLY with the same `cache` when the host has put its memory there.
- * Nothing else comes to that place before the file is closed and VACATE has said that
- * the host's memory is gone from there. */
+ * them from offset 0 on, for a tracked SUPPLY with the same `cache` when the host has
+ * put its memory there. Nothing else comes to that place before the file is closed and
+ * VACATE has said that the host's memory is gone from there. */
 struct mmhelper_reserve {
 	__u64 length; /* bytes, whole pages */
 	__u64 frame; /* out: the first one; zero */

@@ -129,7 +129,8 @@ static u32 map_flags(const struct vm_area_struct *vma)
 		flags |= MMHELPER_MAP_READ;
 	/* What is not mapped for writing can be made so later, but not in a PV
 	 * domain, where the grant's own mapping is the program's. */
-	if ((vma->vm_flags & VM_WRITE) || (shared && (vma->vm_flags & VM_MAYWRITE) && !xen_pv_domain()))
+	if ((vma->vm_flags & VM_WRITE) ||
+	    (shared && (vma->vm_flags & VM_MAYWRITE) && !xen_pv_domain()))
 		flags |= MMHELPER_MAP_WRITE;
 	return flags;
 }
@@ -202,8 +203,8 @@ int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply)
 	struct file *backing;
 	int r = -ENOENT;
 
-	if ((supply->flags & ~(MMHELPER_SUPPLY_TRACKED | MMHELPER_SUPPLY_READONLY)) || supply->pad ||
-	    supply->cache > MMHELPER_CACHE_NONE || (supply->offset & ~PAGE_MASK))
+	if ((supply->flags & ~(MMHELPER_SUPPLY_TRACKED | MMHELPER_SUPPLY_READONLY)) ||
+	    supply->pad || supply->cache > MMHELPER_CACHE_NONE || (supply->offset & ~PAGE_MASK))
 		return -EINVAL;
 	if (!(supply->flags & MMHELPER_SUPPLY_TRACKED) && (supply->flags || supply->cache))
 		return -EINVAL;
@@ -361,7 +362,8 @@ static bool is_direct(struct kiocb *iocb, const struct iov_iter *iter)
 }
 
 /* True if it was served, and *r is the call's result. */
-static bool direct_run(struct kiocb *iocb, struct iov_iter *iter, enum mmhelper_kind kind, ssize_t *r)
+static bool direct_run(struct kiocb *iocb, struct iov_iter *iter, enum mmhelper_kind kind,
+		       ssize_t *r)
 {
 	struct mmh_request request = {
 		.ask.kind = kind,

@@ -81,7 +81,8 @@ static int reservation_mmap(struct file *file, struct vm_area_struct *vma)
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &reservation_vm_ops;
 	for (i = 0; i < vma_pages(vma); i++) {
-		if (vmf_insert_pfn(vma, vma->vm_start + (i << PAGE_SHIFT), frame + i) != VM_FAULT_NOPAGE)
+		if (vmf_insert_pfn(vma, vma->vm_start + (i << PAGE_SHIFT), frame + i) !=
+		    VM_FAULT_NOPAGE)
 			return -ENOMEM;
 		cond_resched();
 	}
@@ -115,7 +116,8 @@ static struct mmh_reservation *reservation_new(const struct mmhelper_reserve *re
 	made->host = reserve->host;
 	made->resource.name = "Paradice device memory";
 	made->resource.flags = IORESOURCE_MEM | IORESOURCE_BUSY;
-	r = allocate_resource(&iomem_resource, &made->resource, reserve->length, SZ_4G, -1, align, NULL, NULL);
+	r = allocate_resource(&iomem_resource, &made->resource, reserve->length, SZ_4G, -1, align,
+			      NULL, NULL);
 	if (r == 0)
 		made->mapped = reservation_map(&made->resource, reserve->cache);
 	if (r == 0 && made->mapped)
@@ -128,8 +130,9 @@ int reserve_make(struct mmh_daemon *daemon, struct mmhelper_reserve *reserve)
 {
 	struct mmh_reservation *made;
 
-	if (reserve->flags || reserve->frame || reserve->fd || reserve->cache > MMHELPER_CACHE_NONE ||
-	    !reserve->length || (reserve->length & ~PAGE_MASK) || reserve->length > RESERVE_MAX)
+	if (reserve->flags || reserve->frame || reserve->fd ||
+	    reserve->cache > MMHELPER_CACHE_NONE || !reserve->length ||
+	    (reserve->length & ~PAGE_MASK) || reserve->length > RESERVE_MAX)
 		return -EINVAL;
 	/* A PV domain has no address space of its own. */
 	if (!xen_domain() || xen_pv_domain())
@@ -157,12 +160,15 @@ int reserve_make(struct mmh_daemon *daemon, struct mmhelper_reserve *reserve)
 
 /* One of the daemon's own; or, without a frame, all of a host but those of other
  * daemons. */
-static bool reservation_meant(const struct mmh_reservation *reservation, const struct mmh_daemon *daemon,
+static bool reservation_meant(const struct mmh_reservation *reservation,
+			      const struct mmh_daemon *daemon,
 			      const struct mmhelper_vacate *vacate)
 {
 	if (vacate->frame)
-		return reservation->daemon == daemon && PHYS_PFN(reservation->resource.start) == vacate->frame;
-	return reservation->host == vacate->host && (!reservation->daemon || reservation->daemon == daemon);
+		return reservation->daemon == daemon &&
+		       PHYS_PFN(reservation->resource.start) == vacate->frame;
+	return reservation->host == vacate->host &&
+	       (!reservation->daemon || reservation->daemon == daemon);
 }
 
 int reserve_vacate(struct mmh_daemon *daemon, struct mmhelper_vacate *vacate)
