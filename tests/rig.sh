@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # rig.sh: what the run_*.sh for the rigs have in common. They source it with their own
 # arguments, RIG BUILD…, and top set. Afterwards there are rig, build, work (goes at the
-# end) and share (is /share in the machines).
+# end) and share (is /share in the machines). RIG_KERNEL=VERSION: the machines have
+# another kernel (tools/vm --kernel).
 rig=$1
 build=$(cd "$2" && pwd)
 work=$(mktemp -d)
@@ -32,7 +33,7 @@ rig_take() {
 rig_run() {
 	rig_status=0
 	set -- "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
-		--timeout "${RIG_TIMEOUT:-1500}" "$@"
+		${RIG_KERNEL:+--kernel "$RIG_KERNEL"} --timeout "${RIG_TIMEOUT:-1500}" "$@"
 	case " $* " in
 	*" --keep "*) rig_start "$@" ;;
 	*) "$@" >"$work/log" 2>&1 || rig_status=$? ;;

@@ -11,10 +11,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tests/rig.sh"
 
 release=$("$top/tests/image_release.sh")
-mkdir -p "$build/bar"
-ln -sf "$top"/tests/kmod-bar/* "$build/bar"
-make -s -C "${KERNEL_HEADERS:-/lib/modules/$release/build}" M="$build/bar" W=1 modules
-cp "$build/bar/bar.ko" "$share"
+"$top/tests/build_module.sh" "$release" "$top/tests/kmod-bar" "$build/bar-$release"
+cp "$build/bar-$release/bar.ko" "$share"
 rig_take bar bar_misuse
 ${CC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -shared -fPIC -I"$top" "$top/tests/frame_lie.c" -o "$share/frame_lie.so"
 

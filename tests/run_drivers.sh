@@ -164,7 +164,7 @@ device() {
 status=0
 # shellcheck disable=SC2086 # several words
 "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" \
-	--hostd-conf "$share/devices.conf" --timeout "${RIG_TIMEOUT:-2400}" \
+	--hostd-conf "$share/devices.conf" ${RIG_KERNEL:+--kernel "$RIG_KERNEL"} --timeout "${RIG_TIMEOUT:-2400}" \
 	--host-run "CASES='$cases' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
 	--qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
 	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?

@@ -16,11 +16,8 @@ shift 2
 cases=${*:-transfer userptr frames compliance death hostile}
 rig_take transfer transfer_speed userptr mmhelper_misuse pages_hostile
 
-# Kbuild writes beside the sources.
 release=$("$top/tests/image_release.sh")
-mkdir "$work/kmod"
-cp "$top"/tests/kmod-transfer/* "$work/kmod"
-make -s -C "/lib/modules/$release/build" M="$work/kmod" W=1 modules
+"$top/tests/build_module.sh" "$release" "$top/tests/kmod-transfer" "$work/kmod"
 cp "$work/kmod/transfer.ko" "$share"
 
 # v4l2-ctl wants nodes named video…; where both sides share one /dev, other ones.

@@ -52,4 +52,5 @@ exit $status
 EOF_GUEST
 
 "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --timeout "${RIG_TIMEOUT:-1500}" \
+	${RIG_KERNEL:+--kernel "$RIG_KERNEL"} \
 	--host-run 'sh /share/host.sh' --guest-run "PARADICE_CASES='$*' sh /share/guest.sh"

@@ -22,12 +22,10 @@ import signal
 import struct
 import subprocess
 
-from . import cache
-from .report import IMAGE, USAGE, RigError, say
+from . import cache, debian, kernels
+from .report import IMAGE, RigError, say
 
 RECIPE = 1    # count up when the making below changes
-SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SPARE_MIB = 2048
 
 PACKAGES = """
@@ -51,81 +49,23 @@ INITRAMFS_MODULES = """
     crc32c_generic virtio_pci virtio_blk xen-blkfront ext4
 """.split()
 
-TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "mmdebstrap": "mmdebstrap",
-         "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"}
+def get(extra, kernel=None):
+    """Return the image directory for these extra packages; make it if new.
 
-
-def install_tools():
-    """Install the packages that this program needs and that are missing."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    os.environ["PATH"] = path
-    missing = sorted({package for tool, package in TOOLS.items()
-                      if not shutil.which(tool)})
-    if not missing:
-        return
-    command = ["apt-get", "install", "-y", "--no-install-recommends",
-               *missing]
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise RigError(USAGE, f"missing: {' '.join(missing)}; run as root: "
-                       + " ".join(command))
-    say("installing " + " ".join(missing))
-    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    for attempt in (command, ["apt-get", "update"], command):
-        done = subprocess.run(attempt, env=env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, check=False)
-        if attempt is command and done.returncode == 0:
-            return
-    raise RigError(USAGE, "apt-get could not install " + " ".join(missing)
-                   + ": install them by hand, then run this again")
-
-
-def debian_sources():
-    """This machine's own Debian 12 sources, as lines of a sources.list."""
-    form = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
-
-    def ask():
-        out = subprocess.run(
-            ["apt-get", "indextargets", "--format", form,
-             "Created-By: Packages", "Architecture: amd64"],
-            capture_output=True, text=True, check=False).stdout
-        lines = set()
-        for line in out.splitlines():
-            origin, _, release, component, uri = line.split("|")
-            if origin == "Debian" and release in SUITES:
-                lines.add((uri, release, component))
-        return lines
-
-    found = ask()
-    if not any(release == "bookworm" for _, release, _ in found):
-        subprocess.run(["apt-get", "update"], stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, check=False)
-        found = ask()
-    if not any(release == "bookworm" for _, release, _ in found):
-        raise RigError(IMAGE, "no Debian 12 (bookworm) source in "
-                       "/etc/apt/sources.list*: add one, apt-get update")
-    signed = f"[signed-by={KEYRING}] " if os.path.exists(KEYRING) else ""
-    return sorted(f"deb {signed}{uri} {release} {component}"
-                  for uri, release, component in found)
-
-
-def apt_options():
-    """This machine's apt settings for reaching its sources, proxies above."""
-    out = subprocess.run(["apt-config", "dump"], capture_output=True,
-                         text=True, check=False).stdout
-    wanted = re.compile(r"Acquire::(https?::|Retries|ForceIPv)")
-    return [line for line in out.splitlines()
-            if wanted.match(line) and '""' not in line]
-
-
-def get(extra):
-    """Return the image directory for these extra packages; make it if new."""
-    packages = sorted(set(PACKAGES) | set(extra))
-    key = hashlib.sha256(json.dumps([RECIPE, packages]).encode())
+    kernel: the release of another kernel (kernels.py) than Debian 12's own.
+    """
+    packages = set(PACKAGES) | set(extra)
+    if kernel:
+        packages.remove("linux-image-amd64")
+    packages = sorted(packages)
+    recipe = [RECIPE, packages] + ([kernel] if kernel else [])
+    key = hashlib.sha256(json.dumps(recipe).encode())
     path = cache.root() / "images" / ("image-" + key.hexdigest()[:16])
-    return cache.build_directory(path, lambda work: make(work, packages))
+    return cache.build_directory(path,
+                                 lambda work: make(work, packages, kernel))
 
 
-def make(work, packages):
+def make(work, packages, kernel):
     """Make an image in the directory work."""
     if os.geteuid() != 0:
         raise RigError(IMAGE, "making a root file system takes root: run "
@@ -133,6 +73,8 @@ def make(work, packages):
     say("making the root file system (cached afterwards)")
     tree = work / "tree"
     bootstrap(work, tree, packages)
+    if kernel:
+        kernels.install(kernel, tree)
     say("making the disk image")
     boot = tree / "boot"
     kernel = sorted(boot.glob("vmlinuz-*"))[-1]
@@ -156,10 +98,10 @@ def bootstrap(work, tree, packages):
                "--format=directory", "--include=" + ",".join(packages)]
     for part in ("man", "doc", "locale", "info"):
         command.append(f"--dpkgopt=path-exclude=/usr/share/{part}/*")
-    command += ["--aptopt=" + option for option in apt_options()]
-    command += ["bookworm", str(tree), *debian_sources()]
+    command += ["--aptopt=" + option for option in debian.apt_options()]
+    command += ["bookworm", str(tree), *debian.sources()]
     log = work.parent / "mmdebstrap.log"
-    if run_whole(command, dict(os.environ, INITRD="No"), log):
+    if debian.run_whole(command, dict(os.environ, INITRD="No"), log):
         lost = re.findall(r"Unable to locate package (\S+)", log.read_text())
         if lost:
             raise RigError(IMAGE, "Debian 12 has no package "
@@ -167,29 +109,6 @@ def bootstrap(work, tree, packages):
         raise RigError(IMAGE, f"mmdebstrap failed, see {log}; if sources are "
                        "out of date: apt-get update")
     log.unlink()
-
-
-def run_whole(command, env, log):
-    """Run a command; if we are interrupted, end it with all its children.
-
-    A mount namespace of its own sees to it that nothing of this machine is
-    still mounted in a tree that is removed afterwards.
-    """
-    with open(log, "w") as out:
-        process = subprocess.Popen(
-            ["unshare", "--mount", *command], env=env, stdout=out,
-            stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-            start_new_session=True)
-    try:
-        return process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        raise
 
 
 def uncompressed_kernel(image):
@@ -213,18 +132,25 @@ def copy_modules(source, target):
     for line in (source / "modules.dep").read_text().splitlines():
         module, _, rest = line.partition(":")
         depends[module] = rest.split()
-    by_name = {pathlib.Path(module).stem: module for module in depends}
+    by_name = {pathlib.Path(module).name.partition(".")[0]: module
+               for module in depends}
     order = []
     for name in INITRAMFS_MODULES:
-        module = by_name[name]
-        for path in [*reversed(depends[module]), module]:
+        # What is no module is part of the kernel, or gone.
+        module = by_name.get(name)
+        for path in [*reversed(depends[module]), module] if module else ():
             if path not in order:
                 order.append(path)
     target.mkdir()
+    names = []
     for path in order:
-        shutil.copy(source / path, target)
+        content = (source / path).read_bytes()
+        if path.endswith(".xz"):
+            content = lzma.decompress(content)
+        names.append(pathlib.Path(path).name.removesuffix(".xz"))
+        (target / names[-1]).write_bytes(content)
     (target / "modules.list").write_text(
-        "".join(f"/{pathlib.Path(path).name}\n" for path in order))
+        "".join(f"/{name}\n" for name in names))
 
 
 def disk_from_tree(tree, disk, spare_mib):

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
-from . import cache, image
+from . import cache, debian
 from .report import IMAGE, USAGE, RigError, say
 
 # The suites whose kernels a release is tried with.
@@ -125,7 +125,7 @@ def renew(tree):
 
 def sources(name):
     """A release's lines of a sources.list, by this machine's mirror."""
-    own = image.debian_sources()
+    own = debian.sources()
     form = next(line for line in own if " bookworm main" in line)
     lines = {form.replace(" bookworm ", f" {suite} ")
              for suite in RELEASES[name]}
@@ -147,20 +147,20 @@ def make(work, name):
     """Make a release's tree in the directory work."""
     lines = sources(name)
     if not reachable(lines[0]):
-        raise Unavailable(IMAGE, f"no kernels of {name} here, and its mirror "
-                          "cannot be reached: " + lines[0])
+        raise Unavailable(IMAGE, f"no kernels of {name} here, and the mirror "
+                          + lines[0].split()[-3] + " cannot be reached")
     say(f"making a system to build modules for {name} (cached afterwards)")
     # A mirror that stands still has no newer kernels, but no wrong ones.
     command = ["mmdebstrap", "--mode=root", "--variant=apt",
                "--format=directory", "--include=make,sparse",
                "--skip=cleanup/apt/lists",
                "--aptopt=Acquire::Check-Valid-Until false"]
-    command += ["--aptopt=" + option for option in image.apt_options()]
+    command += ["--aptopt=" + option for option in debian.apt_options()]
     for part in ("man", "doc", "locale", "info"):
         command.append(f"--dpkgopt=path-exclude=/usr/share/{part}/*")
     tree = work / "tree"
     log = work.parent / f"mmdebstrap-{name}.log"
-    if image.run_whole([*command, name, str(tree), *lines],
+    if debian.run_whole([*command, name, str(tree), *lines],
                        dict(os.environ), log):
         raise RigError(IMAGE, f"mmdebstrap failed, see {log}")
     log.unlink()

@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import subprocess
 
-from . import image, initramfs
+from . import image, initramfs, kernels
 from .report import RIG, USAGE, RigError
 
 SHARED_CODE = pathlib.Path(__file__).parent
@@ -173,6 +173,27 @@ def stage_build(build, stage, logs):
             shutil.rmtree(stage / name)
 
 
+def stage_module(build, stage, release, logs):
+    """Where make install has put modules for this machine's kernels, put one
+    for the machines' kernel there too, of the same sources."""
+    modules = stage / "usr/lib/modules"
+    target = modules / release / "updates/mmhelper.ko"
+    if target.exists() or not any(modules.glob("*/updates/mmhelper.ko")):
+        return
+    release, tree = kernels.find(release)
+    source = shutil.copytree(next((build / "kmod").iterdir()),
+                             stage.parent / "kmod")
+    status, said = kernels.build(tree, release, source)
+    if status:
+        (logs / "module.log").write_text(said)
+        raise RigError(RIG, f"mmhelper cannot be built for {release}: see "
+                       "module.log")
+    target.parent.mkdir(parents=True)
+    subprocess.run(["strip", "-g", "-o", str(target),
+                    str(source / "mmhelper.ko")], check=True)
+    shutil.rmtree(source)
+
+
 def write(path, text):
     """Write a file, with the directories above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -200,6 +221,8 @@ def make(options, image_dir, work, logs):
     rig.mkdir()
     if options.build:
         stage_build(options.build, stage, logs)
+        stage_module(options.build, stage,
+                     (image_dir / "release").read_text().strip(), logs)
     for path, text in FILES.items():
         write(stage / path, text)
     mask(stage)
