@@ -77,10 +77,13 @@ def make(work, packages, kernel):
         kernels.install(kernel, tree)
     say("making the disk image")
     boot = tree / "boot"
-    kernel = sorted(boot.glob("vmlinuz-*"))[-1]
-    release = kernel.name.partition("-")[2]
+    release = sorted(path.name for path in
+                     (tree / "lib/modules").iterdir())[-1]
+    vmlinuz = boot / f"vmlinuz-{release}"
+    if not vmlinuz.exists():    # newer packages
+        vmlinuz = tree / "lib/modules" / release / "vmlinuz"
     (work / "release").write_text(release + "\n")
-    (work / "vmlinux").write_bytes(uncompressed_kernel(kernel.read_bytes()))
+    (work / "vmlinux").write_bytes(uncompressed_kernel(vmlinuz.read_bytes()))
     xen = sorted(boot.glob("xen-*-amd64.gz"))[-1]
     (work / "xen").write_bytes(gzip.decompress(xen.read_bytes()))
     shutil.copy(tree / "bin/busybox", work / "busybox")
