@@ -52,10 +52,14 @@ EOF
 
 cat >"$share/programs.sh" <<'EOF'
 file=/tmp/frames-$1
-v4l2-ctl -d /dev/$2 --set-fmt-video-out=width=640,height=480,pixelformat=YUYV
-timeout 120 v4l2-ctl -d /dev/$1 --set-fmt-video=width=640,height=480,pixelformat=YUYV --stream-dmabuf \
-	--export-device /dev/$2 --stream-count=5 --stream-to=$file >/tmp/v4l2-ctl.log 2>&1 || cat /tmp/v4l2-ctl.log
-echo "SAME frames $(stat -c %s $file) $(md5sum <$file)"
+for size in 640x480 1920x1080; do
+	form=width=${size%x*},height=${size#*x},pixelformat=YUYV
+	v4l2-ctl -d /dev/$2 --set-fmt-video-out=$form
+	timeout 200 v4l2-ctl -d /dev/$1 --set-fmt-video=$form --stream-dmabuf --export-device /dev/$2 \
+		--stream-count=5 --stream-to=$file >/tmp/v4l2-ctl.log 2>&1 || cat /tmp/v4l2-ctl.log
+	echo "SAME frames-$size $(stat -c %s $file) $(md5sum <$file)"
+	rm -f $file
+done
 EOF
 
 cat >"$share/guest.sh" <<'EOF'
@@ -140,9 +144,11 @@ EOF
 
 rig_run --host-run 'sh /share/host.sh' --guest-run "CAMERA=$camera OUTPUT=$output sh /share/guest.sh"
 
-theirs=$(sed -n "s/^host| SAME frames //p" "$work/log")
-ours=$(sed -n "s/^guest| SAME frames //p" "$work/log")
-same "frames on the device and through the node" "$theirs" "$ours"
+for size in 640x480 1920x1080; do
+	same "frames of $size on the device and through the node" \
+		"$(sed -n "s/^host| SAME frames-$size //p" "$work/log")" \
+		"$(sed -n "s/^guest| SAME frames-$size //p" "$work/log")"
+done
 case $rig in
 loopback) deaths="program guestd giver session" ;;
 *) deaths="program guestd giver" ;;
