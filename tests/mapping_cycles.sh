@@ -3,7 +3,7 @@
 # maps a buffer (150 pages), the party is killed (the module unloaded) and started
 # again, and the node works. What is left is counted before and after: grants, open
 # descriptors, CUSE devices, users of the modules, processes, memory.
-. /share/there.sh
+. /share/exported.sh
 n_cycles=$1
 node=/dev/$CAMERA
 config=/etc/paradice
@@ -28,7 +28,7 @@ counts() {
 		"$(ls /sys/class/cuse | wc -l) nodes"
 	[ "$PARADICE_RIG" = loopback ] ||
 		echo "there: $(there 'echo vivid $(cat /sys/module/vivid/refcnt), mmhelper $(cat /sys/module/mmhelper/refcnt)')"
-	echo "$(soon) pages exported"
+	echo "$(soon 0 exported) pages exported"
 }
 # kB that are in nobody's use but the kernel's
 kernel_memory() {
