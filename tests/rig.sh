@@ -50,6 +50,10 @@ there() {
 	done
 	echo "no answer"
 }
+# pages that the driver domain's module has granted
+exported() {
+	there 'cat /sys/module/mmhelper/parameters/exported_pages'
+}
 # wanted, command: until it prints that, or does not for long; prints what it said last
 soon() {
 	for _ in $(seq 60); do

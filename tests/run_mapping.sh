@@ -78,16 +78,10 @@ sh /share/programs.sh video0
 EOF
 
 rig_there
-cat >"$share/exported.sh" <<'EOF'
-. /share/there.sh
-exported() {
-	there 'cat /sys/module/mmhelper/parameters/exported_pages'
-}
-EOF
 
 # Either daemon dies while a program has mapped a buffer (150 pages).
 cat >"$share/death.sh" <<'EOF'
-. /share/exported.sh
+. /share/there.sh
 node=/dev/$CAMERA
 same "pages before" 0 "$(soon 0 exported)"
 for victim in guestd session module; do
@@ -248,7 +242,7 @@ EOF
 # In dom0: the domain is destroyed while it has mapped.
 cat >"$share/destroy.sh" <<'EOF'
 PARADICE_RIG=loopback # "there" is here
-. /share/exported.sh
+. /share/there.sh
 sessions() {
 	pgrep -f -c 'paradice-hostd: session guest'
 }
