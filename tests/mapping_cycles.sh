@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# mapping_cycles.sh N: in the guest of run_mapping.sh: N times for each party, a program
+# mapping_cycles.sh N: in the guest of run_mapping.sh and run_cycles.sh: N times for each party, a program
 # maps a buffer (150 pages), the party is killed (the module unloaded) and started
 # again, and the node works. What is left is counted before and after: grants, open
 # descriptors, CUSE devices, users of the modules, processes, memory.
@@ -28,7 +28,7 @@ counts() {
 		"$(ls /sys/class/cuse | wc -l) nodes"
 	[ "$PARADICE_RIG" = loopback ] ||
 		echo "there: $(there 'echo vivid $(cat /sys/module/vivid/refcnt), mmhelper $(cat /sys/module/mmhelper/refcnt)')"
-	echo "$(soon) pages exported"
+	echo "$(soon 0 exported) pages exported"
 }
 # kB that are in nobody's use but the kernel's
 kernel_memory() {
@@ -125,7 +125,7 @@ done
 started=$(date +%s)
 before=$(counts) memory=$(kernel_memory)
 for party in program guestd session hostd module; do
-	bad=0
+	bad=0 since=$(date +%s)
 	for _ in $(seq "$n_cycles"); do
 		cycle $party || bad=$((bad + 1))
 	done
@@ -137,6 +137,7 @@ for party in program guestd session hostd module; do
 		sleep 0.2
 	done
 	same "$n_cycles cycles of $party: counts" "$before" "$after"
+	echo "mapping_cycles: $n_cycles of $party in $(($(date +%s) - since)) s"
 done
 grown=$(($(kernel_memory) - memory))
 echo "mapping_cycles: $n_cycles of each in $(($(date +%s) - started)) s; $(echo $after); the kernel has $grown kB more"

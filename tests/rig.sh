@@ -28,6 +28,65 @@ rig_take() {
 	done
 }
 
+# Writes /share/there.sh, which a script in the guest sources, and /share/ears.sh, which
+# the driver domain has to run meanwhile (but for loopback).
+rig_there() {
+	cat >"$share/there.sh" <<'EOF'
+# "there COMMAND" runs it in the driver domain, through the guest's part of xenstore.
+there() {
+	if [ "$PARADICE_RIG" = loopback ]; then
+		eval "$1"
+		return
+	fi
+	n_asked=$(($(cat /tmp/asked 2>/dev/null || echo 0) + 1))
+	echo $n_asked >/tmp/asked
+	xenstore-write data/ask "$n_asked $1"
+	for _ in $(seq 100); do
+		answer=$(xenstore-read data/answer 2>/dev/null || true)
+		if [ "${answer%% *}" = "$n_asked" ]; then
+			echo "${answer#* }"
+			return
+		fi
+		sleep 0.2
+	done
+	echo "no answer"
+}
+# pages that the driver domain's module has granted
+exported() {
+	there 'cat /sys/module/mmhelper/parameters/exported_pages'
+}
+# wanted, command: until it prints that, or does not for long; prints what it said last
+soon() {
+	for _ in $(seq 60); do
+		is=$(eval "$2")
+		[ "$is" != "$1" ] || break
+		sleep 0.3
+	done
+	echo "$is"
+}
+passed=0 failed=0
+# what, wanted, is
+same() {
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $1: \"$3\", not \"$2\""
+	fi
+}
+EOF
+	cat >"$share/ears.sh" <<'EOF'
+until domid=$(xl domid guest 2>/dev/null); do sleep 1; done
+data=/local/domain/$domid/data last=
+while sleep 0.3; do
+	ask=$(xenstore-read $data/ask 2>/dev/null) || continue
+	[ "$ask" != "$last" ] || continue
+	last=$ask
+	xenstore-write $data/answer "${ask%% *} $(eval "${ask#* }")"
+done
+EOF
+}
+
 # options of tools/vm…: runs a rig to its end, or with --keep until it is ready, with
 # the devices of $work/hostd.conf; its status is in rig_status, what it said in $work/log.
 rig_run() {

@@ -77,64 +77,13 @@ sh /share/programs.sh video0
 [ "$PARADICE_RIG" != loopback ] || /share/mapping_kinds /dev/mapops || exit 1
 EOF
 
-# In dom0: runs what the guest writes into its own part of xenstore, and answers.
-cat >"$share/ears.sh" <<'EOF'
-until domid=$(xl domid guest 2>/dev/null); do sleep 1; done
-data=/local/domain/$domid/data last=
-while sleep 0.3; do
-	ask=$(xenstore-read $data/ask 2>/dev/null) || continue
-	[ "$ask" != "$last" ] || continue
-	last=$ask
-	xenstore-write $data/answer "${ask%% *} $(eval "${ask#* }")"
-done
-EOF
-
-# Sourced in the guest: "there COMMAND" runs it in the driver domain.
-cat >"$share/there.sh" <<'EOF'
-n_asked=0
-there() {
-	if [ "$PARADICE_RIG" = loopback ]; then
-		eval "$1"
-		return
-	fi
-	n_asked=$(($(cat /tmp/asked 2>/dev/null || echo 0) + 1))
-	echo $n_asked >/tmp/asked
-	xenstore-write data/ask "$n_asked $1"
-	for _ in $(seq 100); do
-		answer=$(xenstore-read data/answer 2>/dev/null || true)
-		if [ "${answer%% *}" = "$n_asked" ]; then
-			echo "${answer#* }"
-			return
-		fi
-		sleep 0.2
-	done
-	echo "no answer"
-}
-passed=0 failed=0
-# what, wanted, is
-same() {
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $1: \"$3\", not \"$2\""
-	fi
-}
-exported='cat /sys/module/mmhelper/parameters/exported_pages'
-soon() {
-	for _ in $(seq 40); do
-		[ "$(there "$exported")" != 0 ] || break
-		sleep 0.3
-	done
-	there "$exported"
-}
-EOF
+rig_there
 
 # Either daemon dies while a program has mapped a buffer (150 pages).
 cat >"$share/death.sh" <<'EOF'
 . /share/there.sh
 node=/dev/$CAMERA
-same "pages before" 0 "$(soon)"
+same "pages before" 0 "$(soon 0 exported)"
 for victim in guestd session module; do
 	v4l2-ctl -d $node --set-fmt-video=width=640,height=480,pixelformat=YUYV >/dev/null 2>&1
 	/share/mapping_hold $node 10 >/tmp/hold.log &
@@ -144,7 +93,7 @@ for victim in guestd session module; do
 		sleep 0.1
 	done
 	same "$victim: mapped" holding "$(cat /tmp/hold.log)"
-	[ "$PARADICE_RIG" = loopback ] || same "$victim: pages exported" 150 "$(there "$exported")"
+	[ "$PARADICE_RIG" = loopback ] || same "$victim: pages exported" 150 "$(exported)"
 	case $victim in
 	guestd) kill -9 "$(systemctl show -P MainPID paradice-guestd)" ;;
 	session) there 'pkill -9 -f "paradice-hostd: session guest"' >/dev/null ;;
@@ -162,7 +111,7 @@ for victim in guestd session module; do
 	loopback-*) same "$victim: program" 2 $status ;;
 	*) same "$victim: program" 0 $status ;;
 	esac
-	same "$victim: pages left" 0 "$(soon)"
+	same "$victim: pages left" 0 "$(soon 0 exported)"
 	# Both come back, and nothing needs a restart.
 	for _ in $(seq 100); do
 		/share/mapping_hold $node 1 >/tmp/hold.log
@@ -297,10 +246,10 @@ PARADICE_RIG=loopback # "there" is here
 sessions() {
 	pgrep -f -c 'paradice-hostd: session guest'
 }
-same "destroyed: pages before" 150 "$(there "$exported")"
+same "destroyed: pages before" 150 "$(exported)"
 same "destroyed: sessions before" 1 "$(sessions)"
 xl destroy guest
-same "destroyed: pages left" 0 "$(soon)"
+same "destroyed: pages left" 0 "$(soon 0 exported)"
 for _ in $(seq 40); do
 	[ "$(sessions)" != 0 ] || break
 	sleep 0.3

@@ -43,18 +43,7 @@ device "planes" {
 }
 EOF
 
-# In dom0: runs what the guest writes into its own part of xenstore, and answers.
-cat >"$share/ears.sh" <<'EOF'
-until domid=$(xl domid guest 2>/dev/null); do sleep 1; done
-data=/local/domain/$domid/data last=
-while sleep 0.3; do
-	ask=$(xenstore-read $data/ask 2>/dev/null) || continue
-	[ "$ask" != "$last" ] || continue
-	last=$ask
-	xenstore-write $data/answer "${ask%% *} $(eval "${ask#* }")"
-done
-EOF
-
+rig_there
 # Everything that moves in vivid's picture stands still.
 cat >"$share/host.sh" <<'EOF'
 set -e
@@ -100,30 +89,7 @@ EOF
 
 # Either daemon dies while a driver has a program's memory.
 cat >"$share/death.sh" <<'EOF'
-n_asked=0
-there() {
-	if [ "$PARADICE_RIG" = loopback ]; then
-		eval "$1"
-		return
-	fi
-	n_asked=$((n_asked + 1))
-	xenstore-write data/ask "$n_asked $1"
-	for _ in $(seq 100); do
-		answer=$(xenstore-read data/answer 2>/dev/null || true)
-		[ "${answer%% *}" != "$n_asked" ] || return 0
-		sleep 0.2
-	done
-}
-passed=0 failed=0
-# what, wanted, is
-same() {
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "FAILED: $1: \"$3\", not \"$2\""
-	fi
-}
+. /share/there.sh
 pinned() {
 	echo 1 >/proc/sys/vm/stat_refresh
 	awk '/nr_foll_pin_acquired/ { n += $2 } /nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat
@@ -131,13 +97,6 @@ pinned() {
 # Pinned, and granted to the other domain.
 held() {
 	echo "$(($(pinned) - before)) $(cat /sys/module/mmhelper/parameters/exported_pages)"
-}
-soon() {
-	for _ in $(seq 60); do
-		[ "$(held)" != "0 0" ] || break
-		sleep 0.3
-	done
-	held
 }
 before=$(pinned)
 same "granted before" "0 0" "$(held)"
@@ -172,14 +131,14 @@ except OSError as error:
 	esac
 	kill -9 $streamer 2>/dev/null
 	wait $streamer
-	same "$victim: left" "0 0" "$(soon)"
+	same "$victim: left" "0 0" "$(soon "0 0" held)"
 	# Both come back, and nothing needs a restart.
 	for _ in $(seq 100); do
 		! v4l2-ctl -d /dev/$FIRST --stream-user=3 --stream-count=2 >/tmp/again.log 2>&1 || break
 		sleep 0.3
 	done
 	same "$victim: again" 0 "$(grep -c -i fail /tmp/again.log)"
-	same "$victim: left again" "0 0" "$(soon)"
+	same "$victim: left again" "0 0" "$(soon "0 0" held)"
 done
 systemctl stop paradice-guestd
 rmmod mmhelper

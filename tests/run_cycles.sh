@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run_cycles.sh RIG BUILD N: N times for each party, a program maps a buffer of
+# vivid, the party is killed and started again, and what is left is counted before and
+# after (tests/mapping_cycles.sh, of which run_mapping.sh does some few). Takes, for each
+# N, some 10 s in loopback and more than a minute in the others: RIG_TIMEOUT bounds it.
+# Prints "N passed, N failed, N skipped". Needs a build with --enable-kmod.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/rig.sh
+. "$top/tests/rig.sh"
+rig_take mapping_hold
+cp "$top/tests/mapping_cycles.sh" "$share"
+rig_there
+
+case $rig in
+loopback) camera=video90 ;;
+*) camera=video0 ;;
+esac
+cat >"$work/hostd.conf" <<EOF
+device "camera" {
+	path = "/dev/video0"
+	name = "$camera"
+	guests = { "guest" }
+}
+EOF
+
+cat >"$share/host.sh" <<'EOF'
+modprobe vivid n_devs=1 || exit 1
+modprobe -q fuse
+[ -e /sys/module/mmhelper ] || insmod /lib/modules/$(uname -r)/updates/mmhelper.ko || exit 1
+[ "$PARADICE_RIG" = loopback ] || sh /share/ears.sh >/tmp/ears.log 2>&1 &
+EOF
+
+rig_run --host-run 'sh /share/host.sh' --guest-run "CAMERA=$camera sh /share/mapping_cycles.sh $3"
+rig_sum
