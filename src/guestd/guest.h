@@ -95,6 +95,7 @@ struct call {
 	struct proto_range range; /* IOCTL, flat: the caller's memory */
 	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
 	struct call_descriptors *descriptors; /* IOCTL: those that it passes, or NULL */
+	bool carries; /* IOCTL, nested: as walk_carries() */
 	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;

@@ -150,11 +150,19 @@ struct layout_need {
 	uint32_t classes;
 	const char *name;
 	bool (*flat_if)(const void *in);
+	bool may_carry; /* some part is one of layout_part_carries() */
 	const struct layout *row;
 };
 
 /* Looks `command` up. 0 and *need, or -ENOENT if no row declares it. */
 int layout_find(uint32_t command, struct layout_need *need);
+
+/* True if a part is a descriptor, or tells of memory that drivers keep: what only the
+ * declared way carries. */
+static inline bool layout_part_carries(const struct layout_part *part)
+{
+	return part->kind == LAYOUT_DESCRIPTOR || part->kind == LAYOUT_KEPT || part->kind == LAYOUT_FREES;
+}
 
 /* Looks a row up by its name in the UAPI header, without "(len)" and the like. 0 with
  * the command and the bits of it that count, or -ENOENT. */
