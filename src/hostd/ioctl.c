@@ -148,8 +148,8 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 	       layout_need_class(need, handle->class) && need->row->type;
 }
 
-/* The row that declares a command which comes on demand, or NULL. */
-static const struct layout *on_demand_row(const struct proto_ioctl *request, const struct handle *handle)
+/* The row that declares the command, also that of a 32-bit program, or NULL. */
+static const struct layout *ioctl_row(const struct proto_ioctl *request, const struct handle *handle)
 {
 	struct layout_need need;
 
@@ -181,13 +181,23 @@ static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const
 		return IOCTL_DENIED;
 	if (!(request->flags & PROTO_IOCTL_ON_DEMAND))
 		return IOCTL_SERVED;
-	row = on_demand_row(request, handle);
+	row = ioctl_row(request, handle);
 	if (!on_demand_allowed(request, handle, row))
 		return IOCTL_UNDECLARED;
 	/* It would act on the descriptors of a mirror. */
 	if (row && (row->flags & LAYOUT_ROW_DESCRIPTOR))
 		return IOCTL_DESCRIPTOR;
 	return IOCTL_SERVED;
+}
+
+/* True if a mirror runs the command. Without a row nobody knows what it does with a
+ * number: a descriptor that it makes or takes must not be one of the session's. */
+static bool ioctl_mirrored(const struct proto_ioctl *request, const struct handle *handle)
+{
+	if (layout_refused(request->command))
+		return false;
+	return (request->flags & PROTO_IOCTL_ON_DEMAND) ||
+	       (request->argument < LAYOUT_POINTER_MIN && !ioctl_row(request, handle));
 }
 
 /* Calls the driver. */
@@ -235,7 +245,7 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command))
+	if (ioctl_mirrored(request, handle))
 		return ioctl_on_demand(session, message, operation, handle);
 	if (ioctl_nested(request, handle, &need))
 		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
