@@ -478,6 +478,47 @@ START_TEST(controls_decide_the_way)
 }
 END_TEST
 
+/* The compat entry, as a 32-bit program enters it; it is open to 64-bit code too. */
+static void program_asks_compat(struct program *who)
+{
+	const int number = 54; /* of ioctl: asm/unistd_32.h */
+	int result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(number), "b"(who->fd), "c"(command), "d"((uint32_t)(uintptr_t)argument)
+			 : "r8", "r9", "r10", "r11", "memory");
+	who->result = result < 0 ? -1 : result;
+	who->error = -result;
+}
+
+/* A 32-bit program's descriptors are carried where the structure is the same. */
+START_TEST(a_32_bit_program_goes_the_declared_way)
+{
+	struct v4l2_exportbuffer *low = mmap(NULL, PROTO_PAGE, PROT_READ | PROT_WRITE,
+					     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	ck_assert_ptr_ne(low, MAP_FAILED);
+	video_open();
+	command = VIDIOC_EXPBUF;
+	argument = (uint8_t *)low;
+	program_start(&program, program_asks_compat);
+	program_join(&program);
+	ck_assert_int_eq(program.result, -1);
+	ck_assert_int_eq(program.error, ENOTTY);
+	daemon_log_expect(&rig_guestd, "passes a descriptor", "ENOTTY");
+	command = VIDIOC_QUERYCAP;
+	call = program_ask(&program, program_asks_compat, PROTO_IOCTL);
+	ck_assert_uint_eq(((const struct proto_ioctl *)host.message.body)->flags,
+			  PROTO_IOCTL_ON_DEMAND | PROTO_IOCTL_COMPAT);
+	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+	program_join(&program);
+	close(program.fd);
+	raw_fini(&host);
+	munmap(low, PROTO_PAGE);
+}
+END_TEST
+
 static void setup(void)
 {
 	rig_setup();
@@ -513,5 +554,6 @@ TCase *case_on_demand(void)
 	tcase_add_loop_test(tcase, bytes_decide_the_way, 0, sizeof(buffers) / sizeof(buffers[0]));
 	tcase_add_test(tcase, planes_decide_the_way);
 	tcase_add_test(tcase, controls_decide_the_way);
+	tcase_add_test(tcase, a_32_bit_program_goes_the_declared_way);
 	return tcase;
 }

@@ -77,7 +77,7 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 	uint32_t flags = call->file->node->add.flags;
 
 	/* A 32-bit program's structures are known to the kernel's compat entry only. */
-	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
+	if ((call->body.ioctl.flags & PROTO_IOCTL_COMPAT) && !(need && layout_row_serves(need->row, true)))
 		return true;
 	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
 		return false;

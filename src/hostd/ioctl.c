@@ -90,7 +90,7 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 		return -ENOTTY;
 	if (request->argument < LAYOUT_POINTER_MIN)
 		return 0;
-	/* A 32-bit program's structures may differ under the same number. */
+	/* Of a 32-bit program, none but nested ones come this way. */
 	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
 	    !layout_need_class(need, handle->class)) {
 		ioctl_refuse(session, handle, request->command, IOCTL_UNDECLARED);
@@ -143,9 +143,9 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 			 struct layout_need *need)
 {
 	/* A 32-bit program's structures may differ under the same number. */
-	return request->argument >= LAYOUT_POINTER_MIN && !(request->flags & PROTO_IOCTL_COMPAT) &&
-	       !layout_refused(request->command) && layout_find(request->command, need) == 0 &&
-	       layout_need_class(need, handle->class) && need->row->type;
+	return request->argument >= LAYOUT_POINTER_MIN && !layout_refused(request->command) &&
+	       layout_find(request->command, need) == 0 && layout_need_class(need, handle->class) &&
+	       layout_row_serves(need->row, request->flags & PROTO_IOCTL_COMPAT) && need->row->type;
 }
 
 /* The row that declares the command, also that of a 32-bit program, or NULL. */
