@@ -135,6 +135,7 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 	r = declared_gather(call, need, image, datap, sizep);
 	if (on_demand ? !call->carries : is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {
 		ranges_drop(call);
+		*sizep = 0; /* as it stays if the program is gone */
 		return on_demand_gather(call, datap, sizep);
 	}
 	return r;
