@@ -246,6 +246,28 @@ START_TEST(installed_descriptors_go)
 }
 END_TEST
 
+/* A command that has shown that it is harmless needs no mirror any more, but each open
+ * file has to see for itself. */
+START_TEST(harmless_numbers_need_one_look)
+{
+	pid_t pids[MIRRORS];
+
+	caller_init(&caller, &raw, "null");
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(ioctl_of_number(_IO('P', 0x7f), i), -ENOTTY);
+		if (i)
+			continue;
+		kill(only_mirror(), SIGKILL);
+		mirrors_become(0);
+	}
+	ck_assert_int_eq(mirrors(pids), 0);
+	caller.handle = rig_open(&raw, "null", O_RDWR);
+	ck_assert_int_eq(ioctl_of_number(_IO('P', 0x7f), 0), -ENOTTY);
+	ck_assert_int_eq(mirrors(pids), 1);
+	raw_fini(&raw);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 #define MUCH 31
@@ -640,6 +662,7 @@ TCase *case_mirror(void)
 	tcase_add_test(tcase, released_device_is_closed_in_dying_mirrors);
 	tcase_add_test(tcase, many_handles);
 	tcase_add_loop_test(tcase, installed_descriptors_go, 0, 2);
+	tcase_add_test(tcase, harmless_numbers_need_one_look);
 	tcase_add_test(tcase, memory_is_given_back);
 	tcase_add_test(tcase, page_tables_are_bounded);
 	tcase_add_test(tcase, process_ends_in_a_call);

@@ -190,14 +190,15 @@ static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const
 	return IOCTL_SERVED;
 }
 
-/* True if a mirror runs the command. Without a row nobody knows what it does with a
- * number: a descriptor that it makes or takes must not be one of the session's. */
-static bool ioctl_mirrored(const struct proto_ioctl *request, const struct handle *handle)
+/* True if it shall be seen in a mirror what the command does with its number, which
+ * nobody knows without a row: a descriptor that it makes or takes must not be one of the
+ * session's. */
+static bool ioctl_unknown(const struct session *session, const struct proto_ioctl *request,
+			  const struct handle *handle)
 {
-	if (layout_refused(request->command))
-		return false;
-	return (request->flags & PROTO_IOCTL_ON_DEMAND) ||
-	       (request->argument < LAYOUT_POINTER_MIN && !ioctl_row(request, handle));
+	return request->argument < LAYOUT_POINTER_MIN && !layout_refused(request->command) &&
+	       !ioctl_row(request, handle) && !handle_plain_has(handle, request->command) &&
+	       !session->mirrors.none;
 }
 
 /* Calls the driver. */
@@ -245,8 +246,10 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	if (ioctl_mirrored(request, handle))
+	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command))
 		return ioctl_on_demand(session, message, operation, handle);
+	if (ioctl_unknown(session, request, handle) && ioctl_on_trial(session, message, operation, handle))
+		return lead_mine(&session->lead);
 	if (ioctl_nested(request, handle, &need))
 		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);

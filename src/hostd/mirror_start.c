@@ -121,8 +121,10 @@ static int mirror_start(struct session *session, struct mirror *mirror)
 		session_end(session, "the supervisor is gone");
 	while (r == 0 && mirror->state == MIRROR_STARTING && mirror->socket < 0 && !mirror->error)
 		lead_wait(&session->lead, &session->mirrors.changed);
-	if (r == 0)
-		r = mirror->state != MIRROR_STARTING ? -EIO : -mirror->error;
+	if (r == 0 && mirror->error)
+		r = -mirror->error;
+	else if (r == 0 && mirror->state != MIRROR_STARTING)
+		r = mirror->gone ? -ENOSYS : -EIO; /* as hello_receive() */
 	if (r == 0) {
 		lead_away(&session->lead, true);
 		r = mirror_settle(mirror);
@@ -130,6 +132,7 @@ static int mirror_start(struct session *session, struct mirror *mirror)
 	}
 	if (r == 0)
 		r = mirror->state != MIRROR_STARTING ? -EIO : mirror_watch_add(session, mirror);
+	session->mirrors.none = r == -ENOSYS;
 	if (r == 0) {
 		mirror->state = MIRROR_BUSY;
 		return 0;

@@ -11,10 +11,10 @@
  *
  * An argument below LAYOUT_POINTER_MIN can be no pointer (Linux maps nothing
  * there, vm.mmap_min_addr), so such calls go as they are, whatever the command:
- * commands that take a number work without a row (in a mirror, where a descriptor
- * that one makes or takes does no harm), and a driver that takes the number for a
- * pointer answers EFAULT just as natively. layout_refused() names the few commands
- * for which even that is wrong.
+ * commands that take a number work without a row (at first in a mirror, where a
+ * descriptor that one makes or takes does no harm), and a driver that takes the number
+ * for a pointer answers EFAULT just as natively. layout_refused() names the few
+ * commands for which even that is wrong.
  *
  * How the sizes are used, for an argument of LAYOUT_POINTER_MIN and above:
  * - in and out both 0: the command takes a number or ignores its argument. The

@@ -53,6 +53,8 @@ static int fuzz_ioctl(int fd, unsigned long command, void *argument);
 static int fuzz_close(int fd);
 static bool fuzz_on_demand(struct session *session, const struct proto_message *message,
 			   struct operation *operation, struct handle *handle);
+static bool fuzz_on_trial(struct session *session, const struct proto_message *message,
+			  struct operation *operation, struct handle *handle);
 static int fuzz_nanosleep(const struct timespec *ts, struct timespec *left);
 static void fuzz_lead_wait(struct lead *lead, pthread_cond_t *cond);
 static uint32_t fuzz_sample_take(struct handle *handle, uint32_t *serialp);
@@ -69,6 +71,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #define ioctl fuzz_ioctl
 #define close fuzz_close
 #define ioctl_on_demand fuzz_on_demand
+#define ioctl_on_trial fuzz_on_trial
 /* So few that closes wait for their turn within MAX_DEPTH. */
 #undef SESSION_SPARE_THREADS
 #define SESSION_SPARE_THREADS 4
@@ -81,6 +84,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #undef ioctl
 #undef close
 #undef ioctl_on_demand
+#undef ioctl_on_trial
 #define lead_wait fuzz_lead_wait
 #define handle_sample_take fuzz_sample_take
 #include "hostd/readiness.c"
@@ -252,6 +256,20 @@ static bool fuzz_on_demand(struct session *session, const struct proto_message *
 	ioctl_answer(session, operation, handle, r, 0, NULL);
 	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
+}
+
+static bool fuzz_on_trial(struct session *session, const struct proto_message *message,
+			  struct operation *operation, struct handle *handle)
+{
+	uint8_t choice = input_byte(&now.input);
+
+	session->mirrors.none = choice == 0xff;
+	if (session->mirrors.none)
+		return false;
+	if (choice & 1)
+		handle_plain_add(handle, ((const struct proto_ioctl *)message->body)->command);
+	(void)fuzz_on_demand(session, message, operation, handle);
+	return true;
 }
 
 static ssize_t fuzz_read(int fd, void *data, size_t size)

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Closes that block, in a real session: they must not take the threads that its
- * operations need. The supervisor is a thread of the test. Its device "slow" is a TCP
- * connection whose peer takes nothing: close(2) waits until all is sent (SO_LINGER,
- * socket(7)).
+ * A real session where something is scarce; its supervisor is a thread of the test.
+ *
+ * Threads: closes that block must not take those that operations need. The device
+ * "slow" is a TCP connection whose peer takes nothing: close(2) waits until all is sent
+ * (SO_LINGER, socket(7)). Mirrors: this supervisor starts none, as where there is no
+ * userfaultfd.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioctl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -33,6 +36,7 @@ static struct raw raw;
 static int control, listener; /* the supervisor's */
 static int sink; /* where the slow connections lead */
 static char path[64]; /* of the guest's socket */
+static int n_mirrors; /* that the session has asked for */
 
 /* ---- the supervisor ---- */
 
@@ -75,6 +79,16 @@ static void open_answer(const struct control_message *request)
 	close(fd);
 }
 
+static void mirror_answer(const struct control_message *request)
+{
+	struct control_message message = { .kind = CONTROL_MIRROR_STARTED, .tag = request->tag, .error = ENOSYS };
+
+	(void)control_send(control, &message, -1);
+	message = (struct control_message){ .kind = CONTROL_MIRROR_ENDED, .tag = request->tag };
+	(void)control_send(control, &message, -1);
+	n_mirrors++;
+}
+
 /* Checks nothing: that is for the thread of the test. */
 static void *supervisor(void *unused)
 {
@@ -93,9 +107,12 @@ static void *supervisor(void *unused)
 	device_tell(ZERO, "zero");
 	message = (struct control_message){ .kind = CONTROL_DEVICE_END };
 	(void)control_send(control, &message, -1);
-	while (control_receive(control, &message, &fd) == 1)
+	while (control_receive(control, &message, &fd) == 1) {
 		if (message.kind == CONTROL_OPEN)
 			open_answer(&message);
+		if (message.kind == CONTROL_MIRROR)
+			mirror_answer(&message);
+	}
 	return unused;
 }
 
@@ -172,6 +189,23 @@ START_TEST(closes_that_block)
 }
 END_TEST
 
+/* Commands with a number work also where no mirror can look at them first. */
+START_TEST(numbers_without_mirrors)
+{
+	struct proto_ioctl body = { .handle = handle_open(ZERO), .command = _IO('P', 0x7f) };
+	const struct proto_ioctl_answer *answer;
+
+	for (int i = 0; i < 3; i++) {
+		raw_send(&raw, PROTO_IOCTL, ++raw.tag, &body, sizeof(body), NULL, 0);
+		answer = raw_expect(&raw, PROTO_IOCTL_ANSWER);
+		ck_assert_int_eq(answer->result, -ENOTTY);
+	}
+	ck_assert_int_eq(n_mirrors, 1);
+	handle_release(body.handle);
+	expect_works();
+}
+END_TEST
+
 /* ---- fixtures ---- */
 
 static pthread_t thread;
@@ -187,7 +221,7 @@ static void setup(void)
 	setsockopt(sink, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
 	ck_assert_int_eq(bind(sink, (struct sockaddr *)&address, sizeof(address)), 0);
 	ck_assert_int_eq(listen(sink, N_SLOW + 1), 0);
-	snprintf(path, sizeof(path), "/tmp/paradice-closes.%d", (int)getpid());
+	snprintf(path, sizeof(path), "/tmp/paradice-scarce.%d", (int)getpid());
 	snprintf(guest.sun_path, sizeof(guest.sun_path), "%s", path);
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&guest, sizeof(guest)), 0);
@@ -212,10 +246,11 @@ static void teardown(void)
 
 int main(void)
 {
-	TCase *tcase = tcase_create("closes");
+	TCase *tcase = tcase_create("scarce");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, closes_that_block);
+	tcase_add_test(tcase, numbers_without_mirrors);
 	tcase_set_timeout(tcase, 120);
-	return suite_run("session_closes", tcase);
+	return suite_run("session_scarce", tcase);
 }
