@@ -98,6 +98,7 @@ static void *supervisor(void *unused)
 		.max_handles = N_SLOW + 10,
 		.max_call_pages = 16,
 		.page_timeout_ms = 1000,
+		.name = "scarce",
 	};
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
