@@ -22,7 +22,7 @@
 
 struct daemon rig_guestd;
 struct raw host;
-uint32_t host_device_flags;
+uint32_t host_device_flags, host_device_class = PROTO_CLASS_TTY;
 
 static char folder[64], node[128], mount_path[128];
 static int listener = -1, n_descriptors;
@@ -44,7 +44,7 @@ void host_accept(void)
 
 void host_device(uint32_t device, uint32_t minor, const char *name, size_t length)
 {
-	struct proto_device_add add = { .device = device, .class = PROTO_CLASS_TTY, .major = 4,
+	struct proto_device_add add = { .device = device, .class = host_device_class, .major = 4,
 					.minor = minor, .mode = 0666,
 					.flags = host_device_flags };
 

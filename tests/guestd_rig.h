@@ -37,11 +37,11 @@ void rig_after(void);
 
 /* Takes guestd's next connection; nothing is said yet. */
 void host_accept(void);
-/* Announces a terminal; the end of the announcements. */
+/* Announces a device; the end of the announcements. */
 void host_device(uint32_t device, uint32_t minor, const char *name, size_t length);
 void host_devices_end(void);
-/* PROTO_DEVICE_… that the terminals announced from now on have. */
-extern uint32_t host_device_flags;
+/* PROTO_DEVICE_…, and the class, of what is announced from now on. */
+extern uint32_t host_device_flags, host_device_class;
 /* A connection as it should be, with the device "dev", which is number 1. */
 void host_ready(void);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "integration.h"
+#include "suite.h"
 
 static int n_skipped;
 
@@ -63,8 +64,6 @@ int main(int argc, char **argv)
 {
 	const char *transport = getenv("PARADICE_TRANSPORT");
 	Suite *suite = suite_create("integration");
-	int n_run, n_failed;
-	SRunner *runner;
 
 	if (argc > 1)
 		setenv("PARADICE_DEV", argv[1], 1);
@@ -84,13 +83,5 @@ int main(int argc, char **argv)
 		tcase_add_checked_fixture(tcase, connected, NULL);
 		suite_add_tcase(suite, tcase);
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, getenv("V") ? CK_VERBOSE : CK_NORMAL);
-	n_run = srunner_ntests_run(runner);
-	n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	printf("%d passed, %d failed, %d skipped\n", n_run - n_failed, n_failed, n_skipped);
-	if (n_failed)
-		return EXIT_FAILURE;
-	return n_run ? EXIT_SUCCESS : 77;
+	return suite_end(suite, n_skipped);
 }

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/videodev2.h>
@@ -27,23 +27,11 @@ typedef uint32_t grant_ref_t;
 typedef uint16_t domid_t;
 #include <xen/gntdev.h>
 
+#include "speed.h"
+
 #define PAGE 4096u
 #define N_ROUNDS 31
 #define N_FRAMES 30
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "mapping_speed: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 struct camera {
 	int fd;
@@ -67,7 +55,7 @@ static void camera_open(struct camera *camera, const char *path)
 	camera->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (camera->fd < 0 || ioctl(camera->fd, VIDIOC_S_FMT, &format) < 0 ||
 	    ioctl(camera->fd, VIDIOC_REQBUFS, &request) < 0 || ioctl(camera->fd, VIDIOC_QUERYBUF, &buffer) < 0)
-		fail(path);
+		err(EXIT_FAILURE, "%s", path);
 	camera->length = buffer.length;
 	camera->offset = buffer.m.offset;
 }
@@ -78,7 +66,7 @@ static uint8_t *camera_map(const struct camera *camera)
 			       camera->fd, camera->offset);
 
 	if (memory == MAP_FAILED)
-		fail("mmap");
+		err(EXIT_FAILURE, "mmap");
 	return memory;
 }
 
@@ -125,10 +113,10 @@ static uint64_t gntdev_ns(struct ioctl_gntdev_map_grant_ref *map)
 		void *memory;
 
 		if (fd < 0 || ioctl(fd, IOCTL_GNTDEV_MAP_GRANT_REF, map) < 0)
-			fail("gntdev");
+			err(EXIT_FAILURE, "gntdev");
 		memory = mmap(NULL, map->count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map->index);
 		if (memory == MAP_FAILED)
-			fail("gntdev: mmap");
+			err(EXIT_FAILURE, "gntdev: mmap");
 		munmap(memory, map->count * PAGE);
 		close(fd);
 		ns = now_ns() - ns;
@@ -148,13 +136,13 @@ static uint64_t plain_map_ns(size_t length)
 
 	if (!domid || !domid[0]) {
 		errno = EINVAL;
-		fail("PARADICE_SELF, this domain's number");
+		err(EXIT_FAILURE, "PARADICE_SELF, this domain's number");
 	}
 	alloc->domid = atoi(domid);
 	alloc->flags = GNTALLOC_FLAG_WRITABLE;
 	alloc->count = n;
 	if (fd < 0 || ioctl(fd, IOCTL_GNTALLOC_ALLOC_GREF, alloc) < 0)
-		fail("gntalloc");
+		err(EXIT_FAILURE, "gntalloc");
 	map->count = n;
 	for (uint32_t i = 0; i < n; i++) {
 		map->refs[i].domid = alloc->domid;
@@ -171,12 +159,12 @@ static double frames_per_second(const struct camera *camera)
 
 	for (buffer.index = 0; buffer.index < 4; buffer.index++)
 		if (ioctl(camera->fd, VIDIOC_QBUF, &buffer) < 0)
-			fail("VIDIOC_QBUF");
+			err(EXIT_FAILURE, "VIDIOC_QBUF");
 	if (ioctl(camera->fd, VIDIOC_STREAMON, &type) < 0)
-		fail("VIDIOC_STREAMON");
+		err(EXIT_FAILURE, "VIDIOC_STREAMON");
 	for (int i = 0; i <= N_FRAMES; i++) {
 		if (ioctl(camera->fd, VIDIOC_DQBUF, &buffer) < 0 || ioctl(camera->fd, VIDIOC_QBUF, &buffer) < 0)
-			fail("VIDIOC_DQBUF");
+			err(EXIT_FAILURE, "VIDIOC_DQBUF");
 		if (!ns)
 			ns = now_ns();
 	}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <linux/videodev2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,6 +377,148 @@ START_TEST(answer_overtakes_no_writing)
 }
 END_TEST
 
+/* ---- what only the declared way carries ---- */
+
+static const struct {
+	uint32_t command;
+	uint32_t memory;
+	bool on_demand; /* it goes on demand, else the declared way */
+	bool refused; /* without the module guestd cannot carry it */
+} buffers[] = {
+	{ VIDIOC_QBUF, V4L2_MEMORY_MMAP, true, false },
+	{ VIDIOC_PREPARE_BUF, V4L2_MEMORY_MMAP, true, false },
+	{ VIDIOC_QBUF, V4L2_MEMORY_DMABUF, false, true },
+	{ VIDIOC_PREPARE_BUF, V4L2_MEMORY_DMABUF, false, true },
+	{ VIDIOC_QBUF, V4L2_MEMORY_USERPTR, false, true },
+	/* Of what the driver took before, whatever the program says here. */
+	{ VIDIOC_DQBUF, V4L2_MEMORY_MMAP, false, false },
+	{ VIDIOC_QUERYBUF, 0, false, false },
+};
+
+static void video_open(void)
+{
+	host_device_flags = PROTO_DEVICE_IOCTL_ON_DEMAND;
+	host_device_class = PROTO_CLASS_V4L2;
+	host_ready();
+	host_device_flags = 0;
+	host_device_class = PROTO_CLASS_TTY;
+	program_open(&program, HANDLE);
+}
+
+/* The program's command with this argument: how it goes. */
+static void expect_way(uint32_t with, void *structure, bool on_demand, bool refused)
+{
+	command = with;
+	argument = structure;
+	if (refused) {
+		program_start(&program, program_asks);
+		program_join(&program);
+		ck_assert_int_eq(program.result, -1);
+		ck_assert_int_eq(program.error, ENOTTY);
+		return;
+	}
+	call = program_ask(&program, program_asks, PROTO_IOCTL);
+	ck_assert_uint_eq(((const struct proto_ioctl *)host.message.body)->flags,
+			  on_demand ? PROTO_IOCTL_ON_DEMAND : 0);
+	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+	program_join(&program);
+	ck_assert_int_eq(program.result, 0);
+}
+
+/* A mirror has none of the program's descriptors and memory: the same command goes one
+ * way or the other by what this call's bytes say. */
+START_TEST(bytes_decide_the_way)
+{
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = buffers[_i].memory,
+		.m.userptr = (uintptr_t)pages,
+		.length = PROTO_PAGE,
+	};
+
+	if (buffer.memory == V4L2_MEMORY_DMABUF)
+		buffer.m.fd = 0;
+	video_open();
+	expect_way(buffers[_i].command, &buffer, buffers[_i].on_demand, buffers[_i].refused);
+	close(program.fd);
+	raw_fini(&host);
+}
+END_TEST
+
+START_TEST(planes_decide_the_way)
+{
+	struct v4l2_plane plane = { .length = PROTO_PAGE, .m.fd = 0 };
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+		.memory = V4L2_MEMORY_DMABUF,
+		.m.planes = &plane,
+		.length = 1,
+	};
+
+	video_open();
+	expect_way(VIDIOC_QBUF, &buffer, false, true);
+	buffer.memory = V4L2_MEMORY_MMAP;
+	expect_way(VIDIOC_QBUF, &buffer, true, false);
+	close(program.fd);
+	raw_fini(&host);
+}
+END_TEST
+
+START_TEST(controls_decide_the_way)
+{
+	struct v4l2_ext_control control = { .id = V4L2_CID_BRIGHTNESS };
+	struct v4l2_ext_controls controls = { .count = 1, .controls = &control };
+
+	video_open();
+	expect_way(VIDIOC_S_EXT_CTRLS, &controls, true, false);
+	controls.which = V4L2_CTRL_WHICH_REQUEST_VAL;
+	expect_way(VIDIOC_S_EXT_CTRLS, &controls, false, true);
+	close(program.fd);
+	raw_fini(&host);
+}
+END_TEST
+
+/* The compat entry, as a 32-bit program enters it; it is open to 64-bit code too. */
+static void program_asks_compat(struct program *who)
+{
+	const int number = 54; /* of ioctl: asm/unistd_32.h */
+	int result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(number), "b"(who->fd), "c"(command), "d"((uint32_t)(uintptr_t)argument)
+			 : "r8", "r9", "r10", "r11", "memory");
+	who->result = result < 0 ? -1 : result;
+	who->error = -result;
+}
+
+/* A 32-bit program's descriptors are carried where the structure is the same. */
+START_TEST(a_32_bit_program_goes_the_declared_way)
+{
+	struct v4l2_exportbuffer *low = mmap(NULL, PROTO_PAGE, PROT_READ | PROT_WRITE,
+					     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	ck_assert_ptr_ne(low, MAP_FAILED);
+	video_open();
+	command = VIDIOC_EXPBUF;
+	argument = (uint8_t *)low;
+	program_start(&program, program_asks_compat);
+	program_join(&program);
+	ck_assert_int_eq(program.result, -1);
+	ck_assert_int_eq(program.error, ENOTTY);
+	daemon_log_expect(&rig_guestd, "passes a descriptor", "ENOTTY");
+	command = VIDIOC_QUERYCAP;
+	call = program_ask(&program, program_asks_compat, PROTO_IOCTL);
+	ck_assert_uint_eq(((const struct proto_ioctl *)host.message.body)->flags,
+			  PROTO_IOCTL_ON_DEMAND | PROTO_IOCTL_COMPAT);
+	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
+	program_join(&program);
+	close(program.fd);
+	raw_fini(&host);
+	munmap(low, PROTO_PAGE);
+}
+END_TEST
+
 static void setup(void)
 {
 	rig_setup();
@@ -408,5 +551,9 @@ TCase *case_on_demand(void)
 	tcase_add_test(tcase, answer_with_many_ranges);
 	tcase_add_test(tcase, connection_lost_meanwhile);
 	tcase_add_test(tcase, answer_overtakes_no_writing);
+	tcase_add_loop_test(tcase, bytes_decide_the_way, 0, sizeof(buffers) / sizeof(buffers[0]));
+	tcase_add_test(tcase, planes_decide_the_way);
+	tcase_add_test(tcase, controls_decide_the_way);
+	tcase_add_test(tcase, a_32_bit_program_goes_the_declared_way);
 	return tcase;
 }

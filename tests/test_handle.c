@@ -203,6 +203,20 @@ START_TEST(later_samples_win)
 }
 END_TEST
 
+START_TEST(notes_plain_commands)
+{
+	struct handle *handle = handle_add(&table, open("/dev/null", O_RDONLY), 0, 0, 0);
+
+	ck_assert(!handle_plain_has(handle, 0));
+	for (uint32_t i = 0; i < 2 * HANDLE_PLAIN_MAX; i++) {
+		handle_plain_add(handle, i);
+		ck_assert(handle_plain_has(handle, i));
+	}
+	ck_assert(!handle_plain_has(handle, HANDLE_PLAIN_MAX - 1));
+	ck_assert(handle_plain_has(handle, HANDLE_PLAIN_MAX));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("hostd/handle");
@@ -221,6 +235,7 @@ int main(void)
 	tcase_add_test(tcase, closes_what_is_left);
 	tcase_add_test(tcase, follows_nonblock);
 	tcase_add_test(tcase, later_samples_win);
+	tcase_add_test(tcase, notes_plain_commands);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -98,6 +98,29 @@ START_TEST(truth_reaches_the_driver)
 }
 END_TEST
 
+/* The structure is the same; on demand it would be a mirror's descriptor. */
+START_TEST(a_32_bit_program_too)
+{
+	struct request request;
+
+	if (!evil_begin())
+		return;
+	request = request_make(handle);
+	request.body.flags = PROTO_IOCTL_COMPAT;
+	ck_assert_int_eq(ask(&request), -EBADFD);
+	request.descriptors[0].handle = 0xabc0000;
+	ck_assert_int_eq(ask(&request), -EBADF);
+	request.body.flags = PROTO_IOCTL_COMPAT | PROTO_IOCTL_ON_DEMAND;
+	ck_assert_int_eq(ask(&request), -ENOTTY);
+	/* Other commands must come on demand. */
+	request = request_make(handle);
+	request.body.flags = PROTO_IOCTL_COMPAT;
+	request.body.command = TUNGETIFF;
+	ck_assert_int_eq(ask(&request), -ENOTTY);
+	raw_fini(&evil);
+}
+END_TEST
+
 /* Handles of nobody and of somebody else. */
 START_TEST(made_up_handles)
 {
@@ -162,6 +185,7 @@ TCase *case_descriptors(void)
 	TCase *tcase = tcase_create("descriptors");
 
 	tcase_add_test(tcase, truth_reaches_the_driver);
+	tcase_add_test(tcase, a_32_bit_program_too);
 	tcase_add_test(tcase, made_up_handles);
 	tcase_add_test(tcase, lies_are_invalid);
 	return tcase;

@@ -204,10 +204,21 @@ START_TEST(many_handles)
 }
 END_TEST
 
+/* An ioctl whose argument is a number: its result. */
+static int64_t ioctl_of_number(uint32_t command, uint64_t number)
+{
+	struct proto_ioctl body = { .handle = caller.handle, .command = command, .argument = number };
+
+	raw_send(&raw, PROTO_IOCTL, ++raw.tag, &body, sizeof(body), NULL, 0);
+	return ((const struct proto_ioctl_answer *)raw_expect(&raw, PROTO_IOCTL_ANSWER))->result;
+}
+
 /* Drivers install descriptors in who calls them: they do not pile up there, and the
- * program gets no number that is none of its own. */
+ * program gets no number that is none of its own. The same for a command that has no
+ * pointer, which needs no page of the program. */
 START_TEST(installed_descriptors_go)
 {
+	int of_session = 0;
 	pid_t pid = 0;
 
 	caller_init(&caller, &raw, "null");
@@ -219,14 +230,40 @@ START_TEST(installed_descriptors_go)
 	ck_assert_int_eq(rig_release(&raw, caller.handle), 0);
 	caller.handle = rig_open(&raw, "uffd", O_RDWR);
 	for (int i = 0; i < 200; i++) {
-		int64_t r = caller_ioctl(&caller, _IO(0xAA, 0x00), O_CLOEXEC);
+		int64_t r = _i ? ioctl_of_number(_IO(0xAA, 0x00), 0) :
+				 caller_ioctl(&caller, _IO(0xAA, 0x00), O_CLOEXEC);
 
 		ck_assert_msg(r == -ENOTTY, "call %d: %d", i, (int)r);
-		if (i == 0)
+		if (i == 0) {
 			pid = only_mirror();
+			of_session = descriptors(session_of_caller());
+		}
 		ck_assert_int_eq(descriptors(pid), 2);
 	}
+	ck_assert_int_eq(descriptors(session_of_caller()), of_session);
 	ck_assert_int_eq(only_mirror(), pid);
+	raw_fini(&raw);
+}
+END_TEST
+
+/* A command that has shown that it is harmless needs no mirror any more, but each open
+ * file has to see for itself. */
+START_TEST(harmless_numbers_need_one_look)
+{
+	pid_t pids[MIRRORS];
+
+	caller_init(&caller, &raw, "null");
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(ioctl_of_number(_IO('P', 0x7f), i), -ENOTTY);
+		if (i)
+			continue;
+		kill(only_mirror(), SIGKILL);
+		mirrors_become(0);
+	}
+	ck_assert_int_eq(mirrors(pids), 0);
+	caller.handle = rig_open(&raw, "null", O_RDWR);
+	ck_assert_int_eq(ioctl_of_number(_IO('P', 0x7f), 0), -ENOTTY);
+	ck_assert_int_eq(mirrors(pids), 1);
 	raw_fini(&raw);
 }
 END_TEST
@@ -624,7 +661,8 @@ TCase *case_mirror(void)
 	tcase_add_test(tcase, released_device_is_closed_everywhere);
 	tcase_add_test(tcase, released_device_is_closed_in_dying_mirrors);
 	tcase_add_test(tcase, many_handles);
-	tcase_add_test(tcase, installed_descriptors_go);
+	tcase_add_loop_test(tcase, installed_descriptors_go, 0, 2);
+	tcase_add_test(tcase, harmless_numbers_need_one_look);
 	tcase_add_test(tcase, memory_is_given_back);
 	tcase_add_test(tcase, page_tables_are_bounded);
 	tcase_add_test(tcase, process_ends_in_a_call);

@@ -7,7 +7,7 @@
  */
 #include "config.h"
 
-#include <errno.h>
+#include <err.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,27 +15,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kmod-transfer/transfer.h"
+#include "speed.h"
 
 #define MIB 1048576u
 #define N_ROUNDS 301
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "transfer_speed: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 struct cost {
 	uint64_t call_ns;
@@ -50,7 +36,7 @@ static struct cost read_cost(const char *path, uint8_t *memory, int n)
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		fail(path);
+		err(EXIT_FAILURE, "%s", path);
 	for (int i = 0; i < N_ROUNDS; i++) {
 		struct transfer_last last;
 		uint64_t ns = now_ns();
@@ -58,7 +44,7 @@ static struct cost read_cost(const char *path, uint8_t *memory, int n)
 
 		ns = now_ns() - ns;
 		if (got != MIB || read(fd, &last, sizeof(last)) != sizeof(last))
-			fail("read");
+			err(EXIT_FAILURE, "read");
 		if (ns < best.call_ns)
 			best.call_ns = ns;
 		if (last.read_ns < best.copy_ns)

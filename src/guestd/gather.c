@@ -302,6 +302,7 @@ int gather_nested(struct call *call, const struct layout_need *need, const uint8
 	lead_away(&guest->lead, true);
 	r = gather_walk(at, call->pid, need, &facts, limit, call->body.ioctl.argument);
 	lead_back(&guest->lead);
+	call->carries = walk_carries(&at->walk);
 	if (r < 0)
 		return r;
 	call->ranges = calloc(at->walk.n_segments + at->walk.n_kept + at->walk.n_taken + 1,

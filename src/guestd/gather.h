@@ -30,7 +30,7 @@ uint32_t gather_ranges(const struct gather *gather, struct proto_range *ranges, 
 /* The same for a call, under the lock, which it gives up meanwhile. 0, or
  * WALK_VARIANT (which the host refuses by itself, and says so),
  * with the ranges in the call, and their bytes, which live until the thread's next
- * call; or a negative errno, also -EPERM and -ESRCH. */
+ * call; or a negative errno, also -EPERM and -ESRCH. Sets call->carries in any case. */
 int gather_nested(struct call *call, const struct layout_need *need, const uint8_t **bytesp, uint32_t *sizep);
 
 /* True if an answer may write all of these. */

@@ -95,6 +95,7 @@ struct call {
 	struct proto_range range; /* IOCTL, flat: the caller's memory */
 	struct proto_range *ranges; /* IOCTL, nested: all of it, body.ioctl.n_ranges; else NULL */
 	struct call_descriptors *descriptors; /* IOCTL: those that it passes, or NULL */
+	bool carries; /* IOCTL, nested: as walk_carries() */
 	bool write_failed; /* IOCTL, on demand: some of what the driver wrote found no place */
 	void *payload; /* own copy of what goes with the body, or NULL */
 	uint32_t payload_size;
@@ -226,26 +227,35 @@ void file_ready(struct file *file, uint32_t mask, bool pushed);
 /* All files of a lost connection: poll says POLLERR | POLLHUP. */
 void file_all_dead(struct guest *guest);
 
-/* call.c: the requests of programs, as the frontends get them. */
+/* request.c: the requests of programs, as the frontends get them. */
 void call_open(struct node *node, fuse_req_t request, const struct fuse_file_info *info);
 void call_release(fuse_req_t request, struct file *file);
 void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags);
 void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags);
-/* ioctl.c */
-void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
-		unsigned int flags);
 void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle);
 /* True while the answer to an open is being written to the kernel. */
 bool call_opening(void);
-/* An answer of the host. -EPROTO (fault in the channel) if it fits no call. */
+/* The host's answers to them. */
+int request_opened(struct guest *guest, struct call *call, const struct proto_message *message);
+int request_read_done(struct guest *guest, struct call *call, const struct proto_message *message);
+int request_write_done(struct guest *guest, struct call *call, const struct proto_message *message);
+int request_poll_done(struct guest *guest, struct call *call, const struct proto_message *message);
+int request_released(struct guest *guest, struct call *call, const struct proto_message *message);
+/* ioctl.c */
+void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
+		unsigned int flags);
+
+/* call.c: calls on their way. An answer of the host. -EPROTO (fault in the channel) if it fits no call. */
 int call_answered(struct guest *guest, const struct proto_message *message);
 /* Sends what waits for a slot or for room, and interrupts that are due. */
 void call_flush(struct guest *guest);
 /* Ends every call with this errno. */
 void call_fail_all(struct guest *guest, int error);
 
-/* For what serves one kind of call (ioctl.c). A call on an open file, or NULL when
- * that was answered with ENODEV. */
+/* For what serves one kind of call (request.c, ioctl.c). A new call, or NULL when memory is
+ * short, which was answered. */
+struct call *call_new(struct guest *guest, uint16_t opcode, fuse_req_t request);
+/* The same on an open file; NULL also when that was answered with ENODEV. */
 struct call *call_new_on(struct file *file, uint16_t opcode, fuse_req_t request);
 /* Sends a call, or lets it wait with a copy of its data. */
 void call_submit(struct call *call, const void *data, uint32_t size);

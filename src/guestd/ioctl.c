@@ -64,6 +64,8 @@ static int declared_gather(struct call *call, const struct layout_need *need, ui
  * structure says. `r` is what gathering it gave. */
 static bool outgrows(const struct call *call, const struct layout_need *need, int r, const uint8_t *bytes)
 {
+	if (call->carries)
+		return false;
 	if (need->row->type)
 		return r == -ENOMEM || r == -E2BIG || r == WALK_VARIANT;
 	return r == 0 && !layout_need_flat(need, bytes, call->range.length);
@@ -75,7 +77,7 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 	uint32_t flags = call->file->node->add.flags;
 
 	/* A 32-bit program's structures are known to the kernel's compat entry only. */
-	if (call->body.ioctl.flags & PROTO_IOCTL_COMPAT)
+	if ((call->body.ioctl.flags & PROTO_IOCTL_COMPAT) && !(need && layout_row_serves(need->row, true)))
 		return true;
 	if (!(flags & (PROTO_DEVICE_IOCTL_ANY | PROTO_DEVICE_IOCTL_ON_DEMAND)))
 		return false;
@@ -85,6 +87,14 @@ static bool is_on_demand(const struct call *call, const struct layout_need *need
 	if (need && (need->row->flags & LAYOUT_ROW_DESCRIPTOR))
 		return false;
 	return !need || (flags & PROTO_DEVICE_IOCTL_ON_DEMAND);
+}
+
+/* True if the bytes of this call decide whether it must go the declared way all the
+ * same: a mirror has none of the program's descriptors, and memory that the driver
+ * keeps would be a mirror's. */
+static bool may_carry(const struct call *call, const struct layout_need *need)
+{
+	return need && need->may_carry && !(call->body.ioctl.flags & PROTO_IOCTL_COMPAT);
 }
 
 /* The row that declares the command for this device, or NULL. */
@@ -113,17 +123,19 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 {
 	struct layout_need row;
 	const struct layout_need *need = declared(call, &row);
+	bool on_demand = is_on_demand(call, need);
 	int r;
 
-	if (is_on_demand(call, need))
+	if (on_demand && !may_carry(call, need))
 		return on_demand_gather(call, datap, sizep);
 	/* A command without a row goes without its memory: the host refuses it and
 	 * says so, in one place for all guests. */
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))
 		return 0;
 	r = declared_gather(call, need, image, datap, sizep);
-	if (is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {
+	if (on_demand ? !call->carries : is_on_demand(call, NULL) && outgrows(call, need, r, *datap)) {
 		ranges_drop(call);
+		*sizep = 0; /* as it stays if the program is gone */
 		return on_demand_gather(call, datap, sizep);
 	}
 	return r;

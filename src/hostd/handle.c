@@ -83,6 +83,19 @@ int handle_remove(struct handle_table *table, struct handle *handle)
 	return fd;
 }
 
+void handle_plain_add(struct handle *handle, uint32_t command)
+{
+	handle->plain[handle->n_plain++ % HANDLE_PLAIN_MAX] = command;
+}
+
+bool handle_plain_has(const struct handle *handle, uint32_t command)
+{
+	for (uint32_t i = 0; i < HANDLE_PLAIN_MAX && i < handle->n_plain; i++)
+		if (handle->plain[i] == command)
+			return true;
+	return false;
+}
+
 uint32_t handle_sample_take(struct handle *handle, uint32_t *serialp)
 {
 	struct pollfd pfd = { .fd = handle->fd, .events = handle->events };

@@ -16,6 +16,8 @@
 
 struct rules;
 
+#define HANDLE_PLAIN_MAX 4u
+
 struct handle {
 	uint64_t id; /* 0: this place is free */
 	int fd;
@@ -30,6 +32,9 @@ struct handle {
 	bool async; /* the guest wants to know of SIGIO */
 	uint32_t bands; /* 1 << POLL_IN, …: what has come and is to be told */
 	struct layout_facts facts; /* what ioctls have settled */
+	/* Commands without a row that had a number and made no descriptor of it. */
+	uint32_t plain[HANDLE_PLAIN_MAX];
+	uint32_t n_plain; /* noted so far; the latest stay */
 	/* Readiness; see readiness.c. */
 	uint32_t events; /* the guest wants to know of these; 0: never asked */
 	uint32_t armed; /* what the kernel watches now; 0: nothing */
@@ -68,6 +73,10 @@ struct handle *handle_find_any(struct handle_table *table, uint64_t id);
 /* Takes a released handle without users out of the table. Returns its descriptor,
  * for the caller to close. */
 int handle_remove(struct handle_table *table, struct handle *handle);
+
+/* Notes a command as one of handle->plain, and looks one up there. */
+void handle_plain_add(struct handle *handle, uint32_t command);
+bool handle_plain_has(const struct handle *handle, uint32_t command);
 
 /* Looks at readiness (poll(2)) for handle->events. Without the lock, with a
  * reference. The mask and *serialp go to handle_sample_publish(). */

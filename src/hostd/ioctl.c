@@ -90,7 +90,7 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 		return -ENOTTY;
 	if (request->argument < LAYOUT_POINTER_MIN)
 		return 0;
-	/* A 32-bit program's structures may differ under the same number. */
+	/* Of a 32-bit program, none but nested ones come this way. */
 	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
 	    !layout_need_class(need, handle->class)) {
 		ioctl_refuse(session, handle, request->command, IOCTL_UNDECLARED);
@@ -143,13 +143,13 @@ static bool ioctl_nested(const struct proto_ioctl *request, const struct handle 
 			 struct layout_need *need)
 {
 	/* A 32-bit program's structures may differ under the same number. */
-	return request->argument >= LAYOUT_POINTER_MIN && !(request->flags & PROTO_IOCTL_COMPAT) &&
-	       !layout_refused(request->command) && layout_find(request->command, need) == 0 &&
-	       layout_need_class(need, handle->class) && need->row->type;
+	return request->argument >= LAYOUT_POINTER_MIN && !layout_refused(request->command) &&
+	       layout_find(request->command, need) == 0 && layout_need_class(need, handle->class) &&
+	       layout_row_serves(need->row, request->flags & PROTO_IOCTL_COMPAT) && need->row->type;
 }
 
-/* The row that declares a command which comes on demand, or NULL. */
-static const struct layout *on_demand_row(const struct proto_ioctl *request, const struct handle *handle)
+/* The row that declares the command, also that of a 32-bit program, or NULL. */
+static const struct layout *ioctl_row(const struct proto_ioctl *request, const struct handle *handle)
 {
 	struct layout_need need;
 
@@ -181,13 +181,24 @@ static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const
 		return IOCTL_DENIED;
 	if (!(request->flags & PROTO_IOCTL_ON_DEMAND))
 		return IOCTL_SERVED;
-	row = on_demand_row(request, handle);
+	row = ioctl_row(request, handle);
 	if (!on_demand_allowed(request, handle, row))
 		return IOCTL_UNDECLARED;
 	/* It would act on the descriptors of a mirror. */
 	if (row && (row->flags & LAYOUT_ROW_DESCRIPTOR))
 		return IOCTL_DESCRIPTOR;
 	return IOCTL_SERVED;
+}
+
+/* True if it shall be seen in a mirror what the command does with its number, which
+ * nobody knows without a row: a descriptor that it makes or takes must not be one of the
+ * session's. */
+static bool ioctl_unknown(const struct session *session, const struct proto_ioctl *request,
+			  const struct handle *handle)
+{
+	return request->argument < LAYOUT_POINTER_MIN && !layout_refused(request->command) &&
+	       !ioctl_row(request, handle) && !handle_plain_has(handle, request->command) &&
+	       !session->mirrors.none;
 }
 
 /* Calls the driver. */
@@ -237,6 +248,8 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	}
 	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command))
 		return ioctl_on_demand(session, message, operation, handle);
+	if (ioctl_unknown(session, request, handle) && ioctl_on_trial(session, message, operation, handle))
+		return lead_mine(&session->lead);
 	if (ioctl_nested(request, handle, &need))
 		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);

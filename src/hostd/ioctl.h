@@ -38,5 +38,10 @@ void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t
  * still leads. */
 bool ioctl_on_demand(struct session *session, const struct proto_message *message,
 		     struct operation *operation, struct handle *handle);
+/* The same for a command without a row that has a number. If it makes no descriptor there,
+ * the handle notes it as a plain one, for the session to run. False if this machine has no
+ * mirrors: then nothing was done. */
+bool ioctl_on_trial(struct session *session, const struct proto_message *message,
+		    struct operation *operation, struct handle *handle);
 
 #endif

@@ -229,6 +229,8 @@ static void run(struct session *session, const struct proto_message *message, st
 		ioctl_refuse(session, handle, request->command, IOCTL_INSTALLED);
 		result = -ENOTTY;
 		changes.n = changes.bytes = 0;
+	} else if (alive && request->argument < LAYOUT_POINTER_MIN && (result >= 0 || result == -ENOTTY)) {
+		handle_plain_add(handle, request->command);
 	}
 	if (changes.observed)
 		verify_observe_end(session, changes.observed, mirror, handle, request, result);
@@ -240,8 +242,10 @@ static void run(struct session *session, const struct proto_message *message, st
 	operation_handle_put(session, handle);
 }
 
-bool ioctl_on_demand(struct session *session, const struct proto_message *message,
-		     struct operation *operation, struct handle *handle)
+/* Runs the request in a mirror and answers it, with a hold on the handle which is the
+ * caller's to put. 0, or a negative errno and it is not answered. */
+static int run_mirrored(struct session *session, const struct proto_message *message,
+			struct operation *operation, struct handle *handle)
 {
 	const struct proto_ioctl *request = message->body;
 	struct mirror *mirror = NULL;
@@ -253,10 +257,33 @@ bool ioctl_on_demand(struct session *session, const struct proto_message *messag
 		r = mirror_attach(session, mirror, handle, &fd);
 	if (r == 0)
 		run(session, message, operation, handle, mirror, fd);
-	else
-		answer(session, operation, handle, r, NULL);
 	if (mirror)
 		mirror_give(session, mirror);
+	return r;
+}
+
+bool ioctl_on_demand(struct session *session, const struct proto_message *message,
+		     struct operation *operation, struct handle *handle)
+{
+	int r = run_mirrored(session, message, operation, handle);
+
+	if (r < 0)
+		answer(session, operation, handle, r, NULL);
 	operation_handle_put(session, handle);
 	return lead_mine(&session->lead);
+}
+
+bool ioctl_on_trial(struct session *session, const struct proto_message *message,
+		    struct operation *operation, struct handle *handle)
+{
+	int r = run_mirrored(session, message, operation, handle);
+
+	if (r < 0 && session->mirrors.none) {
+		handle->n_users--; /* whoever calls the driver holds the handle */
+		return false;
+	}
+	if (r < 0)
+		answer(session, operation, handle, r, NULL);
+	operation_handle_put(session, handle);
+	return true;
 }

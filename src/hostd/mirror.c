@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hostd/session.h"
+#include "proto/pass.h"
 
 #define LOOK_MS 100 /* how often who waits with a limit looks */
 
@@ -87,29 +88,12 @@ bool mirror_run(struct mirror *mirror, uint32_t limit_ms)
 
 static int request_send(struct mirror *mirror, const struct mirror_request *request, int fd, int flags)
 {
-	struct iovec iov = { (void *)request, sizeof(*request) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	}
-	return sendmsg(mirror->socket, &message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+	return pass_send(mirror->socket, request, sizeof(*request), &fd, fd >= 0 ? 1 : 0, flags);
 }
 
 int mirror_ask(struct mirror *mirror, const struct mirror_request *request, int fd)
 {
 	int64_t untrusted_result = 0;
-	struct iovec iov = { &untrusted_result, sizeof(untrusted_result) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 	int r;
 
@@ -117,7 +101,7 @@ int mirror_ask(struct mirror *mirror, const struct mirror_request *request, int 
 	r = request_send(mirror, request, fd, 0);
 	if (r == 0) {
 		do
-			n = recvmsg(mirror->socket, &message, 0);
+			n = read(mirror->socket, &untrusted_result, sizeof(untrusted_result));
 		while (n < 0 && errno == EINTR);
 		if (n == sizeof(untrusted_result))
 			r = untrusted_result >= -4095 && untrusted_result <= INT32_MAX ? untrusted_result : -EPIPE;

@@ -117,6 +117,7 @@ struct mirror_table {
 	uint64_t n_pages; /* snapshots of all calls under way */
 	uint64_t max_pages; /* quota */
 	uint32_t wait_ms; /* how long a driver may wait for a page */
+	bool none; /* the last start found that this machine can have none */
 	bool expected; /* some fault waits for the guest */
 	bool refusals; /* some page is to be refused, which a serving thread does */
 	pthread_cond_t changed; /* a mirror started or died */

@@ -25,6 +25,7 @@
 #include "hostd/mirror_core.h"
 #include "hostd/sandbox.h"
 #include "proto/log.h"
+#include "proto/pass.h"
 
 /* Where regions may lie: programs have their code low and their stacks and
  * libraries high, AddressSanitizer its shadow up to 0x10007fff8000. A place that
@@ -199,24 +200,9 @@ static int filter_make(struct mirror_private *private)
 
 static int hello_send(int socket, uint64_t base, int watcher, int memfd)
 {
-	struct iovec iov = { &base, sizeof(base) };
 	int fds[MIRROR_HELLO_FDS] = { watcher, memfd };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(fds))];
-	} control = { 0 };
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return pass_send(socket, &base, sizeof(base), fds, MIRROR_HELLO_FDS, 0);
 }
 
 /* On the region's stack, in the region's copy of the code. */

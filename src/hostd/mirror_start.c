@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "hostd/session.h"
+#include "proto/pass.h"
 
 #define START_MS 20000 /* on a machine with much more to do than processors */
 #define STARTS_MAX 4 /* at once: the processors are needed for calls, whose pages do not wait long */
@@ -38,31 +39,18 @@ struct mirror_waiter {
  * its region is. */
 static int hello_receive(struct mirror *mirror, int *memfdp, uint64_t *basep)
 {
-	int fds[MIRROR_HELLO_FDS];
-	struct iovec iov = { basep, sizeof(*basep) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(fds))];
-	} control = { 0 };
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 	uint64_t until_ns = channel_now_ns() + START_MS * UINT64_C(1000000);
-	ssize_t n;
+	int fds[PASS_MAX], r;
 
 	/* The socket has a shorter limit, which is for a mirror that runs. */
 	do
-		n = recvmsg(mirror->socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && (errno == EINTR || (errno == EAGAIN && channel_now_ns() < until_ns)));
-	if (n < 0)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		r = pass_receive_exactly(mirror->socket, basep, sizeof(*basep), fds, MIRROR_HELLO_FDS, 0);
+	while (r == -EINTR || (r == -EAGAIN && channel_now_ns() < until_ns));
+	if (r < 0 && r != -EPROTO)
+		return r == -EAGAIN ? -ETIMEDOUT : r;
 	/* It ended instead; its own line says why. */
-	if (n != sizeof(*basep) || control.header.cmsg_len != CMSG_LEN(sizeof(fds)))
+	if (r <= 0)
 		return -ENOSYS;
-	memcpy(fds, CMSG_DATA(&control.header), sizeof(fds));
 	mirror->watcher = fds[0];
 	*memfdp = fds[1];
 	return 0;
@@ -133,8 +121,10 @@ static int mirror_start(struct session *session, struct mirror *mirror)
 		session_end(session, "the supervisor is gone");
 	while (r == 0 && mirror->state == MIRROR_STARTING && mirror->socket < 0 && !mirror->error)
 		lead_wait(&session->lead, &session->mirrors.changed);
-	if (r == 0)
-		r = mirror->state != MIRROR_STARTING ? -EIO : -mirror->error;
+	if (r == 0 && mirror->error)
+		r = -mirror->error;
+	else if (r == 0 && mirror->state != MIRROR_STARTING)
+		r = mirror->gone ? -ENOSYS : -EIO; /* as hello_receive() */
 	if (r == 0) {
 		lead_away(&session->lead, true);
 		r = mirror_settle(mirror);
@@ -142,6 +132,7 @@ static int mirror_start(struct session *session, struct mirror *mirror)
 	}
 	if (r == 0)
 		r = mirror->state != MIRROR_STARTING ? -EIO : mirror_watch_add(session, mirror);
+	session->mirrors.none = r == -ENOSYS;
 	if (r == 0) {
 		mirror->state = MIRROR_BUSY;
 		return 0;

@@ -16,6 +16,7 @@
 #include "hostd/session.h"
 
 #define SLOW_NS (LEAD_AWAY_US * 1000u)
+#define CLOSES_MAX (SESSION_SPARE_THREADS / 2) /* at once */
 
 static struct operation *operation_find(struct operation_table *table, uint64_t tag)
 {
@@ -108,13 +109,11 @@ void operation_end(struct session *session, struct operation *operation, struct 
 	operation->running = false;
 }
 
-void operation_handle_put(struct session *session, struct handle *handle)
+static void handle_close(struct session *session, struct handle *handle)
 {
 	uint64_t id = handle->id;
 	int fd;
 
-	if (--handle->n_users || !handle->released)
-		return;
 	handle->n_users++; /* nobody else may take it for the last */
 	readiness_forget(session, handle);
 	mirror_forget(session, handle);
@@ -126,6 +125,25 @@ void operation_handle_put(struct session *session, struct handle *handle)
 	if (lead_mine(&session->lead))
 		channel_disarm(session->channel);
 	kept_forget(session, id);
+}
+
+void operation_handle_put(struct session *session, struct handle *handle)
+{
+	if (--handle->n_users || !handle->released)
+		return;
+	/* Releases that block must leave threads for the rest. */
+	if (session->n_closing == CLOSES_MAX) {
+		session->close_waits = true;
+		return;
+	}
+	session->n_closing++;
+	handle_close(session, handle);
+	session->n_closing--;
+	if (session->close_waits) {
+		session->close_waits = false;
+		session->reap = true;
+		lead_wake(&session->lead);
+	}
 }
 
 void operation_reap(struct session *session)

@@ -60,7 +60,8 @@ void operation_opened(struct session *session, uint64_t tag, int error, int fd);
  * call would be lost. */
 bool operation_signal(struct session *session);
 
-/* Closes released handles whose last user was the readiness thread. */
+/* Closes released handles that nobody uses: their last user was the readiness thread,
+ * or they wait for their turn. */
 void operation_reap(struct session *session);
 
 /* For what runs operations, under the lock. */
@@ -77,7 +78,8 @@ void operation_end(struct session *session, struct operation *operation, struct 
 		   uint64_t since_ns);
 
 /* Lets go of a handle. The last user of a released one closes it: without the
- * lock, because a driver's release may take long. */
+ * lock, because a driver's release may take long. While a number of threads do, it
+ * waits for operation_reap(). */
 void operation_handle_put(struct session *session, struct handle *handle);
 
 /* Takes the operation out of the table; its tag may be used again. */

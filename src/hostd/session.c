@@ -20,7 +20,6 @@
 
 #define FULL_WAIT_MIN_NS 20000
 #define FULL_WAIT_MAX_NS 10000000
-#define SPARE_THREADS 16 /* beyond the operations in flight: leader, standbys, closes */
 
 void session_end(struct session *session, const char *reason)
 {
@@ -464,7 +463,7 @@ static int session_prepare(struct session *session, const struct control_message
 	}
 	r = mirror_table_init(&session->mirrors, start->max_call_pages, start->page_timeout_ms);
 	if (r == 0)
-		r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SPARE_THREADS, &lead_ops, session);
+		r = lead_init(&session->lead, PROTO_IN_FLIGHT_MAX + SESSION_SPARE_THREADS, &lead_ops, session);
 	if (r == 0)
 		r = lead_watch(&session->lead, session->channel->transport->event_fd);
 	if (r < 0)

@@ -28,6 +28,7 @@
 #include "proto/log.h"
 
 #define SESSION_CONTROL_FD 3
+#define SESSION_SPARE_THREADS 16 /* beyond the operations in flight: leader, standbys, closes */
 
 /* What a READ_ANSWER needs besides its data, in bytes. */
 #define PROTO_READ_OVERHEAD (sizeof(struct proto_header) + sizeof(struct proto_read_answer))
@@ -77,7 +78,9 @@ struct session {
 	bool end_announced;
 	uint32_t n_opening; /* opens that the supervisor has not answered */
 	uint32_t n_sending; /* threads that wait for room in the ring */
-	bool reap; /* a released handle waits to be closed */
+	uint32_t n_closing; /* threads that close handles */
+	bool close_waits; /* a released handle waits until one of them is done */
+	bool reap; /* released handles are to be closed */
 	bool backlog; /* something could not be sent: the ring was full */
 	uint64_t idle_since_ns;
 	struct log_limit limit;

@@ -170,7 +170,7 @@ void verify_report(struct session *session);
 
 /* ---- verify_guess.c: commands without a row ---- */
 
-/* Begins to observe a call on demand; NULL in any other mode. */
+/* Begins to observe a call on demand; NULL in any other mode, and for a number. */
 struct verify_call *verify_observe(struct session *session, uint64_t argument);
 /* Bytes that the driver changed. */
 void verify_observe_change(struct verify_call *call, uint64_t address, const uint8_t *bytes, uint32_t length);

@@ -40,7 +40,7 @@ struct verify_call *verify_observe(struct session *session, uint64_t argument)
 {
 	struct verify_call *call;
 
-	if (!session->verify)
+	if (!session->verify || argument < LAYOUT_POINTER_MIN)
 		return NULL;
 	call = calloc(1, sizeof(*call));
 	if (!call)

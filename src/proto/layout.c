@@ -28,6 +28,7 @@
 struct index_slot {
 	const struct layout *row; /* NULL: free */
 	const struct layout_table *table;
+	bool may_carry;
 };
 
 static struct {
@@ -64,6 +65,19 @@ static bool index_add_mask(uint32_t mask)
 	return true;
 }
 
+/* True if the structure, or what it points to, has a part of layout_part_carries(). */
+static bool type_may_carry(const struct layout_type *type)
+{
+	bool found = false;
+
+	for (uint16_t i = 0; type && !found && i < type->n_parts; i++) {
+		const struct layout_part *part = &type->parts[i];
+
+		found = layout_part_carries(part) || (part->type != type && type_may_carry(part->type));
+	}
+	return found;
+}
+
 /* A row for which there is no room stays unknown: the command is not served. */
 static void index_add(const struct layout_table *table, const struct layout *row)
 {
@@ -75,6 +89,7 @@ static void index_add(const struct layout_table *table, const struct layout *row
 		slot = (slot + 1) % INDEX_SLOTS;
 	layout_index.slots[slot].row = row;
 	layout_index.slots[slot].table = table;
+	layout_index.slots[slot].may_carry = type_may_carry(row->type);
 	layout_index.n_rows++;
 }
 
@@ -95,6 +110,7 @@ static bool need_set(struct layout_need *need, const struct index_slot *slot, ui
 	need->classes = slot->table->classes;
 	need->name = row->name;
 	need->flat_if = row->flat_if;
+	need->may_carry = slot->may_carry;
 	need->row = row;
 	if ((row->mask & ~LAYOUT_NO_SIZE) != 0)
 		return true;

@@ -11,9 +11,10 @@
  *
  * An argument below LAYOUT_POINTER_MIN can be no pointer (Linux maps nothing
  * there, vm.mmap_min_addr), so such calls go as they are, whatever the command:
- * commands that take a number work without a row, and a driver that takes the
- * number for a pointer answers EFAULT just as natively. layout_refused() names
- * the few commands for which even that is wrong.
+ * commands that take a number work without a row (at first in a mirror, where a
+ * descriptor that one makes or takes does no harm), and a driver that takes the number
+ * for a pointer answers EFAULT just as natively. layout_refused() names the few
+ * commands for which even that is wrong.
  *
  * How the sizes are used, for an argument of LAYOUT_POINTER_MIN and above:
  * - in and out both 0: the command takes a number or ignores its argument. The
@@ -23,7 +24,8 @@
  *   where in < out: a driver that fails, or has less to say, writes a part or
  *   nothing, and what it leaves alone must come back as it was.
  * Sizes are those of a 64-bit caller; a 32-bit one must not be served from here
- * (some structures differ although the command's number is the same).
+ * (some structures differ although the command's number is the same), but for
+ * the rows of which layout_row_serves() says so.
  */
 #ifndef PARADICE_LAYOUT_H
 #define PARADICE_LAYOUT_H
@@ -113,7 +115,9 @@ struct layout_type {
 /* Bits of layout.flags. */
 #define LAYOUT_ROW_UP_TO 1u /* the argument's size is the most; less may be there */
 #define LAYOUT_ROW_STRING 2u /* the argument is a string of at most this size */
-#define LAYOUT_ROW_DESCRIPTOR 4u /* makes or takes a descriptor: never on demand */
+/* It makes or takes a descriptor: never on demand. Its structure is the same for a
+ * 32-bit program (tests/check_compat.sh). */
+#define LAYOUT_ROW_DESCRIPTOR 4u
 #define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
 
 /* The class of a descriptor that does what the device does (a DRM lease). */
@@ -150,11 +154,19 @@ struct layout_need {
 	uint32_t classes;
 	const char *name;
 	bool (*flat_if)(const void *in);
+	bool may_carry; /* some part is one of layout_part_carries() */
 	const struct layout *row;
 };
 
 /* Looks `command` up. 0 and *need, or -ENOENT if no row declares it. */
 int layout_find(uint32_t command, struct layout_need *need);
+
+/* True if a part is a descriptor, or tells of memory that drivers keep: what only the
+ * declared way carries. */
+static inline bool layout_part_carries(const struct layout_part *part)
+{
+	return part->kind == LAYOUT_DESCRIPTOR || part->kind == LAYOUT_KEPT || part->kind == LAYOUT_FREES;
+}
 
 /* Looks a row up by its name in the UAPI header, without "(len)" and the like. 0 with
  * the command and the bits of it that count, or -ENOENT. */
@@ -171,9 +183,16 @@ bool layout_need_class(const struct layout_need *need, uint32_t class);
  * also if `size` is less than need->in. */
 bool layout_need_flat(const struct layout_need *need, const void *in, uint32_t size);
 
+/* True if the row holds for the caller; `compat`: a 32-bit program. */
+static inline bool layout_row_serves(const struct layout *row, bool compat)
+{
+	return !compat || (row->flags & LAYOUT_ROW_DESCRIPTOR);
+}
+
 /* The row that declares a 32-bit program's command for devices of this class, or
  * NULL. Such a command may differ from the 64-bit one in its size. Its structures are
- * not the row's: it can only be served on demand. */
+ * not the row's: unless layout_find() has it and layout_row_serves() says so, it can only
+ * be served on demand. */
 const struct layout *layout_find_compat(uint32_t command, uint32_t class);
 
 /* True for a command that must not be issued on a guest's behalf whatever its

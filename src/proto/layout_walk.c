@@ -427,6 +427,14 @@ struct walk_fixup *walk_descriptor(struct walk *walk, uint32_t *atp, uint8_t acc
 	return NULL;
 }
 
+bool walk_carries(const struct walk *walk)
+{
+	for (uint32_t i = 0; i < walk->n_fixups; i++)
+		if (layout_part_carries(walk->fixups[i].part))
+			return true;
+	return false;
+}
+
 struct walk_fixup *walk_kept(struct walk *walk, uint32_t *atp)
 {
 	while (*atp < walk->n_fixups) {
@@ -467,9 +475,7 @@ static uint8_t fixup_size(const struct walk_fixup *fixup)
 /* False for what the driver sees as the caller left it, and leaves as it likes. */
 static bool is_changed(const struct layout_part *part)
 {
-	bool told = part->kind == LAYOUT_DESCRIPTOR || part->kind == LAYOUT_KEPT;
-
-	return part->kind != LAYOUT_FREES && (!told || part->access);
+	return !layout_part_carries(part) || part->access;
 }
 
 void walk_link(struct walk *walk)

@@ -103,6 +103,11 @@ struct walk_fixup *walk_descriptor(struct walk *walk, uint32_t *atp, uint8_t acc
 /* The same for memory that the driver keeps. */
 struct walk_fixup *walk_kept(struct walk *walk, uint32_t *atp);
 
+/* True if what was walked, up to a failure if there was one, has a part of
+ * layout_part_carries(): with these bytes, or perhaps with those that the driver
+ * leaves. */
+bool walk_carries(const struct walk *walk);
+
 /* The caller's address of the field of a fixup. */
 uint64_t walk_address(const struct walk *walk, const struct walk_fixup *fixup);
 

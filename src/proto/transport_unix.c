@@ -20,10 +20,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "proto/pass.h"
 #include "proto/proto.h"
 #include "proto/transport.h"
 
 #define LAYOUT_VERSION 1
+#define OFFER_FDS 3
 #define INDEX_PAGE 4096u
 #define RING_SIZE (256u * 1024) /* at least one largest message, with room for more */
 #define BULK_SIZE (1024u * 1024) /* the largest FUSE transfer */
@@ -101,51 +103,18 @@ static bool unix_peer_alive(struct transport *t)
 static int unix_pass(struct transport *t, uint64_t tag, int fd)
 {
 	struct transport_unix *u = (struct transport_unix *)t;
-	struct iovec iov = { &tag, sizeof(tag) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	return sendmsg(u->socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return pass_send(u->socket, &tag, sizeof(tag), &fd, 1, MSG_DONTWAIT);
 }
 
 /* The next descriptor on the socket. 0 and *passed, or negative errno. */
 static int passed_receive(int socket, struct passed *passed)
 {
-	struct iovec iov = { &passed->tag, sizeof(passed->tag) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_LEN(sizeof(int)), /* room for one only */
-	};
-	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	int fds[PASS_MAX];
+	int r = pass_receive_exactly(socket, &passed->tag, sizeof(passed->tag), fds, 1, MSG_DONTWAIT);
 
-	if (n < 0)
-		return -errno;
-	if (msg.msg_controllen < CMSG_LEN(sizeof(int)) || control.header.cmsg_level != SOL_SOCKET ||
-	    control.header.cmsg_type != SCM_RIGHTS)
-		return -EPROTO;
-	memcpy(&passed->fd, CMSG_DATA(&control.header), sizeof(int));
-	if (n == sizeof(passed->tag))
-		return 0;
-	close(passed->fd);
-	return -EPROTO;
+	passed->fd = fds[0];
+	return r == 1 ? 0 : r == 0 ? -EPIPE : r;
 }
 
 /* Takes one out of those that have come; the others stay in order. */
@@ -256,7 +225,7 @@ static int unix_map(struct transport_unix *u, int memfd, bool server)
 	return 0;
 }
 
-static int offer_send(int socket, const int fds[3])
+static int offer_send(int socket, const int fds[OFFER_FDS])
 {
 	struct offer offer = {
 		.magic = PROTO_MAGIC,
@@ -265,23 +234,8 @@ static int offer_send(int socket, const int fds[3])
 		.bulk_size = BULK_SIZE,
 		.n_bulk = N_BULK,
 	};
-	struct iovec iov = { &offer, sizeof(offer) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(3 * sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(3 * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), fds, 3 * sizeof(int));
-	return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return pass_send(socket, &offer, sizeof(offer), fds, OFFER_FDS, 0);
 }
 
 int transport_unix_accept(int socket, struct transport **tp)
@@ -310,45 +264,21 @@ int transport_unix_accept(int socket, struct transport **tp)
 	return r;
 }
 
-/* What fits where three descriptors are expected: CMSG_SPACE() rounds up. */
-#define OFFER_FDS_MAX 4
-
 /* Receives the offer and its descriptors, all or none. */
-static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[OFFER_FDS_MAX])
+static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[PASS_MAX])
 {
 	struct pollfd pfd = { .fd = socket, .events = POLLIN };
-	struct iovec iov = { offer, sizeof(*offer) };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(OFFER_FDS_MAX * sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	int n_fds = 0;
-	ssize_t n;
+	int r = poll(&pfd, 1, timeout_ms);
 
-	n = poll(&pfd, 1, timeout_ms);
-	if (n <= 0)
-		return n < 0 ? -errno : -ETIMEDOUT;
-	n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (n < 0)
-		return -errno;
-	if (n == 0)
-		return -ECONNREFUSED;
-	if (control.header.cmsg_level == SOL_SOCKET && control.header.cmsg_type == SCM_RIGHTS &&
-	    msg.msg_controllen) {
-		n_fds = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(&control.header), n_fds * sizeof(int));
-	}
-	if (n == sizeof(*offer) && n_fds == 3 && offer->magic == PROTO_MAGIC &&
-	    offer->layout_version == LAYOUT_VERSION && offer->ring_size == RING_SIZE &&
-	    offer->bulk_size == BULK_SIZE && offer->n_bulk == N_BULK)
+	if (r <= 0)
+		return r < 0 ? -errno : -ETIMEDOUT;
+	r = pass_receive_exactly(socket, offer, sizeof(*offer), fds, OFFER_FDS, MSG_DONTWAIT);
+	if (r <= 0)
+		return r < 0 ? r : -ECONNREFUSED;
+	if (offer->magic == PROTO_MAGIC && offer->layout_version == LAYOUT_VERSION &&
+	    offer->ring_size == RING_SIZE && offer->bulk_size == BULK_SIZE && offer->n_bulk == N_BULK)
 		return 0;
-	for (int i = 0; i < n_fds; i++)
+	for (int i = 0; i < OFFER_FDS; i++)
 		close(fds[i]);
 	return -EPROTO;
 }
@@ -369,7 +299,7 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct transport_unix *u;
 	struct offer offer;
-	int fds[OFFER_FDS_MAX], fd, r;
+	int fds[PASS_MAX], fd, r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;

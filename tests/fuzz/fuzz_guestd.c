@@ -6,7 +6,7 @@
  * One thread plays all. The kernel's end of the FUSE session is here: requests come
  * from a queue, replies are looked at. The loop of guest.c is replaced by one step at
  * the script's pace; while a program's memory is read or written the script goes on
- * as another leading thread would. connection.c, call.c, file.c, node.c and the FUSE
+ * as another leading thread would. connection.c, call.c, request.c, file.c, node.c and the FUSE
  * frontend are the real ones, the last one compiled into this file.
  *
  * The kernel is trusted: its requests are well-formed, and a file is released once,
@@ -18,33 +18,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "guestd/guest.h"
 #include "guestd/on_demand.h"
-#include "input.h"
+#include "guestd_state.h"
 #include "pair.h"
-#include "proto/layout.h"
 #include "script.h"
-
-#define MAX_DEPTH 4
-#define MAX_OPS 400
-#define MAX_QUEUE 64 /* requests that guestd has not read */
-#define MAX_REQUESTS 512
-#define MAX_FILES 32
-#define MAX_OFFERS 64
-#define REQUEST_MAX (FUSE_MIN_READ_BUFFER + 20480)
-#define MEMORY_BASE UINT64_C(0x7f0000000000) /* where programs have memory */
-#define MEMORY_SIZE 65536u
-
-static ssize_t fuzz_kernel_read(int fd, void *buffer, size_t size);
-static ssize_t fuzz_kernel_writev(int fd, const struct iovec *iov, int n);
 
 /* The kernel of this file in place of a mount. */
 #define fuse_session_mount(session, path) 0
@@ -61,36 +44,6 @@ static int kernel_fd;
 #undef read
 #undef writev
 
-/* A request of the kernel that is not answered yet. */
-struct request {
-	uint64_t unique;
-	uint32_t opcode;
-	int file; /* place in now.files, or -1 */
-};
-
-/* An open file, as the kernel knows it. */
-struct kernel_file {
-	uint64_t fh;
-	uint64_t ino;
-	uint32_t n_busy; /* requests under way */
-	bool open;
-};
-
-/* A request of guestd that the host has not answered. */
-struct asked {
-	uint64_t tag;
-	uint16_t opcode;
-	uint32_t size;
-	uint32_t bulk;
-	uint64_t address;
-	uint32_t length;
-};
-
-struct offer {
-	uint64_t address;
-	uint32_t length;
-};
-
 /* Lives from the start of the fuzzer to its end. */
 static struct pair pair;
 static struct guest guest;
@@ -98,408 +51,7 @@ static struct guest_config config;
 static struct channel_buffer buffers[MAX_DEPTH + 1], host_buffer;
 static struct fuse_buf fuse_buffers[MAX_DEPTH + 1];
 
-/* Of one input. */
-static struct {
-	struct input input;
-	struct channel *host;
-	bool quiet; /* the host does not read by itself, and the ring may fill up */
-	bool scripted; /* the script's own messages may have answered what is in `asked` */
-	bool broken; /* the host has spoilt its own rings: what it reads means nothing */
-	int depth;
-	int n_ops;
-	_Alignas(8) uint8_t queue[MAX_QUEUE][REQUEST_MAX];
-	uint32_t queue_first, n_queue;
-	struct request requests[MAX_REQUESTS];
-	uint32_t n_requests;
-	struct kernel_file files[MAX_FILES];
-	struct asked asked[MAX_REQUESTS];
-	uint32_t n_asked;
-	struct offer offers[MAX_OFFERS];
-	uint32_t n_offers;
-	uint64_t handle;
-	bool kill; /* the program that waits for the next open dies */
-} now;
-static uint64_t unique; /* of the kernel's requests; libfuse remembers some */
-
-static void run_script(void);
-
-/* ---- the kernel ---- */
-
-static ssize_t fuzz_kernel_read(int fd, void *buffer, size_t size)
-{
-	const struct fuse_in_header *in;
-	uint32_t length;
-
-	if (!now.n_queue) {
-		errno = EAGAIN;
-		return -1;
-	}
-	in = (const void *)now.queue[now.queue_first];
-	length = in->len;
-	if (length > size)
-		abort();
-	memcpy(buffer, in, length);
-	now.queue_first = (now.queue_first + 1) % MAX_QUEUE;
-	now.n_queue--;
-	return length;
-}
-
-static void kernel_queue(uint32_t opcode, uint64_t ino, int file, const void *body, size_t size,
-			 const void *more, size_t more_size)
-{
-	struct fuse_in_header in = {
-		.len = sizeof(in) + size + more_size,
-		.opcode = opcode,
-		.unique = ++unique,
-		.nodeid = ino,
-		.pid = 1,
-	};
-	uint8_t *place;
-
-	if (now.n_queue == MAX_QUEUE || now.n_requests == MAX_REQUESTS)
-		return;
-	place = now.queue[(now.queue_first + now.n_queue++) % MAX_QUEUE];
-	memcpy(place, &in, sizeof(in));
-	memcpy(place + sizeof(in), body, size);
-	if (more_size)
-		memcpy(place + sizeof(in) + size, more, more_size);
-	if (opcode == FUSE_INTERRUPT)
-		return;
-	now.requests[now.n_requests++] = (struct request){ unique, opcode, file };
-	if (file >= 0)
-		now.files[file].n_busy++;
-}
-
-static void kernel_opened(const struct request *request, const struct fuse_open_out *out)
-{
-	for (int i = 0; i < MAX_FILES; i++) {
-		if (now.files[i].open)
-			continue;
-		now.files[i] = (struct kernel_file){ .fh = out->fh, .open = true, .ino = 2 };
-		return;
-	}
-	abort(); /* kernel_open() sees to it that there is room */
-}
-
-/* A reply of guestd. */
-static ssize_t fuzz_kernel_writev(int fd, const struct iovec *iov, int n)
-{
-	const struct fuse_out_header *out = iov[0].iov_base;
-	size_t length = 0;
-	uint32_t i = 0;
-
-	for (int j = 0; j < n; j++)
-		length += iov[j].iov_len;
-	if (out->len != length)
-		abort();
-	if (out->unique == 0) /* a notification: poll */
-		return length;
-	while (i < now.n_requests && now.requests[i].unique != out->unique)
-		i++;
-	if (i == now.n_requests) {
-		/* An interrupt that came too late is sent back. */
-		if (out->error == -EAGAIN && length == sizeof(*out))
-			return length;
-		abort(); /* answered twice, or not a request */
-	}
-	if (out->error > 0 || out->error < -4095)
-		abort();
-	if (now.requests[i].file >= 0)
-		now.files[now.requests[i].file].n_busy--;
-	if (now.requests[i].opcode == FUSE_POLL && out->error)
-		abort(); /* never an errno: the kernel would ask this file no more */
-	if (now.requests[i].opcode == FUSE_OPEN && !out->error) {
-		if (now.kill) {
-			now.kill = false;
-			now.requests[i] = now.requests[--now.n_requests];
-			errno = ENOENT;
-			return -1;
-		}
-		kernel_opened(&now.requests[i], iov[1].iov_base);
-	}
-	now.requests[i] = now.requests[--now.n_requests];
-	return length;
-}
-
-/* ---- programs ---- */
-
-static int file_pick(uint8_t choice)
-{
-	for (int i = 0; i < MAX_FILES; i++)
-		if (now.files[(choice + i) % MAX_FILES].open)
-			return (choice + i) % MAX_FILES;
-	return -1;
-}
-
-static uint32_t size_pick(uint8_t choice)
-{
-	static const uint32_t sizes[] = { 1, 0, 100, 4096, 16384, 16385, 65537, 1 << 20 };
-
-	return sizes[choice % 8];
-}
-
-static uint32_t command_pick(uint8_t choice)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; layout_tables[i]; i++)
-		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j += 4)
-			if (n++ == choice)
-				return layout_tables[i]->rows[j].command;
-	return choice;
-}
-
-static void request_open(uint8_t choice)
-{
-	struct fuse_open_in in = { .flags = choice & 0x80 ? O_RDWR | O_NONBLOCK : O_RDWR };
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < now.n_requests; i++)
-		n += now.requests[i].opcode == FUSE_OPEN;
-	for (int i = 0; i < MAX_FILES; i++)
-		n += now.files[i].open;
-	if (n < MAX_FILES)
-		kernel_queue(FUSE_OPEN, 2 + choice % 8, -1, &in, sizeof(in), NULL, 0);
-}
-
-static void request_write(int file, uint8_t choice)
-{
-	static uint8_t data[20000];
-	struct fuse_write_in in = { .fh = now.files[file].fh, .size = size_pick(choice % 6) };
-
-	kernel_queue(FUSE_WRITE, 2, file, &in, sizeof(in), data, in.size);
-}
-
-static void request_ioctl(int file, uint8_t choice)
-{
-	struct fuse_ioctl_in in = {
-		.fh = now.files[file].fh,
-		.flags = FUSE_IOCTL_UNRESTRICTED | (choice >= 0xf0 ? FUSE_IOCTL_COMPAT : 0),
-		.cmd = command_pick(choice),
-		.arg = MEMORY_BASE + input_byte(&now.input) * 255,
-	};
-
-	if (choice >= 0xe0)
-		in.arg = choice;
-	kernel_queue(FUSE_IOCTL, 2, file, &in, sizeof(in), NULL, 0);
-}
-
-static void request_poll(int file, uint8_t choice)
-{
-	struct fuse_poll_in in = {
-		.fh = now.files[file].fh,
-		.kh = 1000 + file,
-		.flags = choice & 1 ? FUSE_POLL_SCHEDULE_NOTIFY : 0,
-		.events = choice & 2 ? POLLIN : POLLIN | POLLOUT,
-	};
-
-	kernel_queue(FUSE_POLL, 2, file, &in, sizeof(in), NULL, 0);
-}
-
-static void request_release(int file)
-{
-	struct fuse_release_in in = { .fh = now.files[file].fh };
-
-	if (now.files[file].n_busy || now.n_queue == MAX_QUEUE || now.n_requests == MAX_REQUESTS)
-		return;
-	now.files[file].open = false;
-	kernel_queue(FUSE_RELEASE, 2, -1, &in, sizeof(in), NULL, 0);
-}
-
-static void request_name(uint8_t choice)
-{
-	struct fuse_read_in list = { .size = choice * 17, .offset = choice % 5 };
-	struct fuse_setattr_in set = { .valid = choice };
-	struct fuse_getattr_in get = { 0 };
-
-	switch (choice % 4) {
-	case 0:
-		kernel_queue(FUSE_LOOKUP, 1 + choice / 4 % 4, -1, choice & 0x40 ? "a" : "b0",
-			     choice & 0x40 ? 2 : 3, NULL, 0);
-		return;
-	case 1:
-		kernel_queue(FUSE_GETATTR, 1 + choice / 4 % 8, -1, &get, sizeof(get), NULL, 0);
-		return;
-	case 2:
-		kernel_queue(FUSE_READDIR, 1 + choice / 4 % 4, -1, &list, sizeof(list), NULL, 0);
-		return;
-	default:
-		kernel_queue(FUSE_SETATTR, 1 + choice / 4 % 8, -1, &set, sizeof(set), NULL, 0);
-	}
-}
-
-static void request(uint8_t what, uint8_t choice)
-{
-	int file = file_pick(input_byte(&now.input));
-	struct fuse_read_in in = { .size = size_pick(choice) };
-
-	if (what % 8 == 0) {
-		request_open(choice);
-		return;
-	}
-	if (what % 8 == 6 || file < 0) {
-		request_name(choice);
-		return;
-	}
-	switch (what % 8) {
-	case 2:
-		request_write(file, choice);
-		return;
-	case 3:
-		request_ioctl(file, choice);
-		return;
-	case 4:
-		request_poll(file, choice);
-		return;
-	case 5:
-		request_release(file);
-		return;
-	default:
-		in.fh = now.files[file].fh;
-		kernel_queue(FUSE_READ, 2, file, &in, sizeof(in), NULL, 0);
-	}
-}
-
-static void interrupt(uint8_t choice)
-{
-	struct fuse_interrupt_in in = { 0 };
-
-	if (!now.n_requests)
-		return;
-	in.unique = now.requests[choice % now.n_requests].unique;
-	kernel_queue(FUSE_INTERRUPT, 0, -1, &in, sizeof(in), NULL, 0);
-}
-
-/* ---- the programs' memory, in place of memory.c ---- */
-
-/* A page that takes long: others lead meanwhile, and stay in the lead. */
-static void blocks(void)
-{
-	if (now.depth >= MAX_DEPTH || input_byte(&now.input) % 4 != 1)
-		return;
-	now.depth++;
-	guest.lead.leader = 0; /* this thread's number */
-	run_script();
-	guest.lead.leader = 1;
-	now.depth--;
-}
-
-ssize_t memory_read(pid_t pid, uint64_t address, void *data, size_t size)
-{
-	uint8_t choice;
-
-	blocks();
-	choice = input_byte(&now.input);
-	if (choice >= 0xf0)
-		return choice & 1 ? -EFAULT : -EPERM;
-	if (choice >= 0xe0)
-		size = size * (choice - 0xe0) / 16;
-	memset(data, choice, size);
-	if (now.n_offers == MAX_OFFERS)
-		return -EFAULT;
-	now.offers[now.n_offers++] = (struct offer){ address, size };
-	return size;
-}
-
-/* All that one level of pointers leads to: there, or not. */
-bool memory_read_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, void *data)
-{
-	uint8_t choice, *bytes = data;
-	size_t total = 0;
-
-	blocks();
-	choice = input_byte(&now.input);
-	if (choice >= 0xc0 || now.n_offers + n > MAX_OFFERS)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		/* Some of it are pointers and counts, so not all zero and not all large. */
-		input_bytes(&now.input, bytes + total, pieces[i].size);
-		now.offers[now.n_offers++] = (struct offer){ pieces[i].address, pieces[i].size };
-		total += pieces[i].size;
-	}
-	return true;
-}
-
-static bool offered(uint64_t address, size_t size)
-{
-	for (uint32_t i = 0; i < now.n_offers; i++)
-		if (address >= now.offers[i].address && size <= now.offers[i].length &&
-		    address - now.offers[i].address <= now.offers[i].length - size)
-			return true;
-	return size == 0;
-}
-
-ssize_t memory_write_pieces(pid_t pid, const struct memory_piece *pieces, uint32_t n, const void *data)
-{
-	size_t size = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (!offered(pieces[i].address, pieces[i].size))
-			abort();
-		size += pieces[i].size;
-	}
-	for (size_t i = 0; i < size; i++)
-		if (((const volatile uint8_t *)data)[i] == 0x42)
-			break;
-	blocks();
-	return input_byte(&now.input) == 0xff ? -EFAULT : (ssize_t)size;
-}
-
-uint32_t memory_read_pages(pid_t pid, const uint64_t *addresses, uint32_t n, void *data)
-{
-	uint8_t choice;
-
-	blocks();
-	choice = input_byte(&now.input);
-	if (choice >= 0xf0)
-		n = n * (choice & 3) / 4;
-	memset(data, choice, (size_t)n * PROTO_PAGE);
-	return n;
-}
-
-/* On demand, the host may write anywhere in the program that calls. */
-int memory_write_ranges(pid_t pid, const struct proto_range *ranges, uint32_t n, const uint8_t *bytes)
-{
-	size_t total = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		total += ranges[i].length;
-	for (size_t i = 0; i < total; i++)
-		if (((const volatile uint8_t *)bytes)[i] == 0x42)
-			break;
-	blocks();
-	return input_byte(&now.input) == 0xff ? -EFAULT : 0;
-}
-
-/* ---- the programs, in place of process.c ---- */
-
-static struct process the_process = { .id = 1 };
-
-struct process *process_of(struct guest *g, pid_t tid)
-{
-	return input_byte(&now.input) == 0xff ? NULL : &the_process;
-}
-
-struct process *process_find(struct guest *g, uint64_t id)
-{
-	return id == the_process.id && input_byte(&now.input) != 0xff ? &the_process : NULL;
-}
-
-bool process_may_write(struct process_rights *rights, uint64_t address)
-{
-	return input_byte(&now.input) & 1;
-}
-
-const struct process_command *process_recall(const struct process *process, uint32_t command)
-{
-	return process->commands[0].n_items ? &process->commands[0] : NULL;
-}
-
-void process_learn(struct process *process, uint32_t command, const struct process_item *item)
-{
-	process->commands[0].items[0] = *item;
-	process->commands[0].n_items = 1;
-}
+struct fuzz now;
 
 /* ---- the loop, in place of guest.c ---- */
 
@@ -736,11 +288,9 @@ static uint64_t value(const char *field, uint8_t choice, void *context)
 	return choice % 4;
 }
 
-static void device_add(uint32_t id, const char *name, uint32_t flags)
+static void device_add(uint32_t id, const char *name, uint32_t class, uint32_t flags)
 {
-	struct proto_device_add add = {
-		.device = id, .class = PROTO_CLASS_INPUT, .mode = 0600, .flags = flags
-	};
+	struct proto_device_add add = { .device = id, .class = class, .mode = 0600, .flags = flags };
 	struct iovec payload = { (void *)name, strlen(name) };
 
 	(void)channel_send(now.host, PROTO_DEVICE_ADD, 0, &add, &payload, 1);
@@ -769,9 +319,9 @@ static void connect_again(uint8_t how)
 	if (how & 1)
 		return;
 	(void)channel_hello(now.host, how & 8 ? 1 : PROTO_IN_FLIGHT_MAX);
-	device_add(1, "a", 0);
-	device_add(2, "b0", PROTO_DEVICE_FORWARD_POLL);
-	device_add(3, "c/d", 0);
+	device_add(1, "a", PROTO_CLASS_INPUT, 0);
+	device_add(2, "b0", PROTO_CLASS_V4L2, PROTO_DEVICE_FORWARD_POLL);
+	device_add(3, "c/d", PROTO_CLASS_V4L2, PROTO_DEVICE_IOCTL_ON_DEMAND);
 	(void)channel_send(now.host, PROTO_DEVICE_END, 0, &end, NULL, 0);
 	step();
 }
@@ -812,7 +362,7 @@ static bool run_op(uint8_t op)
 	case OP_REQUEST:
 	case OP_REQUEST_LATER:
 		choice = input_byte(&now.input);
-		request(choice, input_byte(&now.input));
+		program_request(choice, input_byte(&now.input));
 		break;
 	case OP_ANSWER:
 	case OP_ANSWER_LATER:
@@ -846,7 +396,7 @@ static bool run_op(uint8_t op)
 		script_indices(&now.input, now.host);
 		break;
 	case OP_INTERRUPT:
-		interrupt(input_byte(&now.input));
+		program_interrupt(input_byte(&now.input));
 		break;
 	case OP_KILL:
 		now.kill = true;
@@ -854,7 +404,7 @@ static bool run_op(uint8_t op)
 	case OP_MANY:
 		choice = input_byte(&now.input);
 		for (int i = 0; i < 40; i++)
-			request(choice % 8 == 0 ? 1 : choice, choice);
+			program_request(choice % 8 == 0 ? 1 : choice, choice);
 		break;
 	default:
 		break;
@@ -872,6 +422,17 @@ static void run_script(void)
 		if (now.depth == 0 && !guest.channel && !now.n_queue && now.n_requests)
 			abort();
 	}
+}
+
+void fuzz_blocks(void)
+{
+	if (now.depth >= MAX_DEPTH || input_byte(&now.input) % 4 != 1)
+		return;
+	now.depth++;
+	guest.lead.leader = 0; /* this thread's number */
+	run_script();
+	guest.lead.leader = 1;
+	now.depth--;
 }
 
 /* An honest host answers all that it was asked; then everybody has an answer. */
@@ -898,7 +459,7 @@ static void end(void)
 	lost();
 	for (int i = 0; i < MAX_FILES; i++) {
 		if (now.files[i].open)
-			request_release(i);
+			program_release(i);
 		step();
 	}
 	if (now.n_requests)

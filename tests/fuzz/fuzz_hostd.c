@@ -51,6 +51,10 @@ static ssize_t fuzz_read(int fd, void *data, size_t size);
 static ssize_t fuzz_write(int fd, const void *data, size_t size);
 static int fuzz_ioctl(int fd, unsigned long command, void *argument);
 static int fuzz_close(int fd);
+static bool fuzz_on_demand(struct session *session, const struct proto_message *message,
+			   struct operation *operation, struct handle *handle);
+static bool fuzz_on_trial(struct session *session, const struct proto_message *message,
+			  struct operation *operation, struct handle *handle);
 static int fuzz_nanosleep(const struct timespec *ts, struct timespec *left);
 static void fuzz_lead_wait(struct lead *lead, pthread_cond_t *cond);
 static uint32_t fuzz_sample_take(struct handle *handle, uint32_t *serialp);
@@ -66,6 +70,11 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #define write fuzz_write
 #define ioctl fuzz_ioctl
 #define close fuzz_close
+#define ioctl_on_demand fuzz_on_demand
+#define ioctl_on_trial fuzz_on_trial
+/* So few that closes wait for their turn within MAX_DEPTH. */
+#undef SESSION_SPARE_THREADS
+#define SESSION_SPARE_THREADS 4
 #include "hostd/operation.c"
 #include "hostd/ioctl.c"
 #include "hostd/drm_values.c"
@@ -74,6 +83,8 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #undef write
 #undef ioctl
 #undef close
+#undef ioctl_on_demand
+#undef ioctl_on_trial
 #define lead_wait fuzz_lead_wait
 #define handle_sample_take fuzz_sample_take
 #include "hostd/readiness.c"
@@ -130,12 +141,6 @@ static void run_script(void);
 static void fuzz_exit(int status)
 {
 	longjmp(ended, 1);
-}
-
-static int fuzz_close(int fd)
-{
-	now.n_closed++;
-	return close(fd);
 }
 
 /* ---- requests and answers ---- */
@@ -222,6 +227,49 @@ static ssize_t result(size_t size)
 		return -1;
 	}
 	return choice & 0x20 ? size : size % (choice + 1);
+}
+
+static int fuzz_close(int fd)
+{
+	now.n_closed++;
+	close(fd);
+	/* A driver's release, if the lock was given up for it. */
+	if (pthread_mutex_trylock(&the_session.lead.lock) == 0) {
+		pthread_mutex_unlock(&the_session.lead.lock);
+		(void)blocks();
+	}
+	return 0;
+}
+
+/* There are no mirrors. Which calls are theirs is the session's to say. */
+static bool fuzz_on_demand(struct session *session, const struct proto_message *message,
+			   struct operation *operation, struct handle *handle)
+{
+	const struct proto_ioctl *request = message->body;
+	uint64_t since_ns = operation_begin(session, operation, handle);
+	int64_t r = result(1 << 20);
+
+	if (layout_refused(request->command))
+		abort();
+	r = r < 0 ? -errno : r;
+	operation_end(session, operation, handle, since_ns);
+	ioctl_answer(session, operation, handle, r, 0, NULL);
+	operation_handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
+static bool fuzz_on_trial(struct session *session, const struct proto_message *message,
+			  struct operation *operation, struct handle *handle)
+{
+	uint8_t choice = input_byte(&now.input);
+
+	session->mirrors.none = choice == 0xff;
+	if (session->mirrors.none)
+		return false;
+	if (choice & 1)
+		handle_plain_add(handle, ((const struct proto_ioctl *)message->body)->command);
+	(void)fuzz_on_demand(session, message, operation, handle);
+	return true;
 }
 
 static ssize_t fuzz_read(int fd, void *data, size_t size)
@@ -401,6 +449,7 @@ static void supervisor_tells(uint8_t choice)
 		.kind = choice & 1 ? CONTROL_DEVICE_ADD : CONTROL_DEVICE_REMOVE,
 		.id = 1 + choice / 16,
 		.class = choice / 2 % PROTO_CLASS_MAX_,
+		.flags = choice & 32 ? PROTO_DEVICE_IOCTL_ON_DEMAND : 0,
 		.name = "input/event0",
 	};
 
@@ -645,8 +694,10 @@ static void end(void)
 	pthread_mutex_init(&session->lead.lock, NULL);
 	pthread_mutex_lock(&session->lead.lock);
 	while (control_receive(session_fd, &message, &fd) == 1)
-		if (fd >= 0)
-			fuzz_close(fd);
+		if (fd >= 0) {
+			close(fd);
+			now.n_closed++;
+		}
 	now.input.left = 0;
 	now.in_readiness = false;
 	session->up = false; /* nothing is sent any more */
