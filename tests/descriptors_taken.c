@@ -46,6 +46,33 @@ START_TEST(camera_into_buffers_of_the_output)
 }
 END_TEST
 
+/* What was prepared is queued whatever number the program says then, and told by its own. */
+START_TEST(a_prepared_buffer_is_told_by_its_number)
+{
+	struct v4l2_buffer buffer = {
+		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+	};
+	struct video camera, output;
+	int fd;
+
+	video_open(&output, "OUTPUT", V4L2_BUF_TYPE_VIDEO_OUTPUT, V4L2_MEMORY_MMAP);
+	video_open(&camera, "CAMERA", V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_MEMORY_DMABUF);
+	fd = video_export(&output, 0);
+	buffer.m.fd = fd;
+	must(camera.fd, VIDIOC_PREPARE_BUF, &buffer);
+	ck_assert_int_eq(buffer.m.fd, fd);
+	buffer.m.fd = -559038737;
+	must(camera.fd, VIDIOC_QBUF, &buffer);
+	ck_assert_int_eq(buffer.m.fd, fd);
+	must(camera.fd, VIDIOC_QUERYBUF, &buffer);
+	ck_assert_int_eq(buffer.m.fd, fd);
+	close(fd);
+	close(camera.fd);
+	close(output.fd);
+}
+END_TEST
+
 START_TEST(output_of_buffers_of_the_camera)
 {
 	struct video camera, output;
@@ -203,6 +230,7 @@ END_TEST
 void descriptors_taken_add(TCase *tcase)
 {
 	tcase_add_test(tcase, camera_into_buffers_of_the_output);
+	tcase_add_test(tcase, a_prepared_buffer_is_told_by_its_number);
 	tcase_add_test(tcase, output_of_buffers_of_the_camera);
 	tcase_add_test(tcase, prime_to_the_camera);
 	tcase_add_test(tcase, prime_from_the_camera);

@@ -148,8 +148,11 @@ static const struct layout_part plane_parts[] = {
 };
 LAYOUT_TYPE(plane, struct v4l2_plane, plane_parts);
 
+/* A buffer that was prepared goes on with what it has (videobuf2-core.c): the driver looks
+ * at no descriptor then, and says that one. */
 static const struct layout_part plane_queue_parts[] = {
 	DESCRIPTOR_IN(struct v4l2_plane, m.fd),
+	DESCRIPTOR_NUMBER(struct v4l2_plane, m.fd),
 };
 LAYOUT_TYPE(plane_queue, struct v4l2_plane, plane_queue_parts);
 
@@ -189,6 +192,7 @@ LAYOUT_TYPE(buffer_done, struct v4l2_buffer, buffer_done_parts);
 static const struct layout_part buffer_queue_parts[] = {
 	KEPT(struct v4l2_buffer, m.userptr, length, type, index, INOUT, .when = buffer_is_userptr),
 	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
+	DESCRIPTOR_NUMBER(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
 	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .when = buffer_has_request),
 	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_queue, INOUT,
 		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),
