@@ -150,11 +150,15 @@ LAYOUT_TYPE(plane, struct v4l2_plane, plane_parts);
 
 /* A buffer that was prepared goes on with what it has (videobuf2-core.c): the driver looks
  * at no descriptor then, and says that one. */
-static const struct layout_part plane_queue_parts[] = {
-	DESCRIPTOR_IN(struct v4l2_plane, m.fd),
-	DESCRIPTOR_NUMBER(struct v4l2_plane, m.fd),
-};
+#define DESCRIPTOR_QUEUED(t, member) DESCRIPTOR_IN(t, member), DESCRIPTOR_NUMBER(t, member)
+
+static const struct layout_part plane_queue_parts[] = { DESCRIPTOR_QUEUED(struct v4l2_plane, m.fd) };
 LAYOUT_TYPE(plane_queue, struct v4l2_plane, plane_queue_parts);
+
+typedef __typeof__(((struct v4l2_buffer *)NULL)->m) buffer_union;
+
+static const struct layout_part fd_queue_parts[] = { DESCRIPTOR_QUEUED(buffer_union, fd) };
+LAYOUT_TYPE(fd_queue, buffer_union, fd_queue_parts);
 
 static const struct layout_part plane_userptr_parts[] = {
 	KEPT_OF_PARENT(struct v4l2_plane, m.userptr, length, struct v4l2_buffer, type, index, INOUT),
@@ -191,8 +195,8 @@ LAYOUT_TYPE(buffer_done, struct v4l2_buffer, buffer_done_parts);
 /* For what the driver takes. */
 static const struct layout_part buffer_queue_parts[] = {
 	KEPT(struct v4l2_buffer, m.userptr, length, type, index, INOUT, .when = buffer_is_userptr),
-	DESCRIPTOR_IN(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
-	DESCRIPTOR_NUMBER(struct v4l2_buffer, m.fd, .when = buffer_is_dmabuf),
+	/* The driver refuses another kind of memory than it has: what the program says counts. */
+	EMBEDS(struct v4l2_buffer, m, fd_queue, .when = buffer_is_dmabuf),
 	DESCRIPTOR_IN(struct v4l2_buffer, request_fd, .when = buffer_has_request),
 	POINTER_TO(struct v4l2_buffer, m.planes, length, plane_queue, INOUT,
 		   .most = VIDEO_MAX_PLANES, .when = buffer_has_dmabuf_planes),
