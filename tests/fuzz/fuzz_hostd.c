@@ -460,18 +460,6 @@ static void supervisor_tells(uint8_t choice)
 
 /* ---- the script ---- */
 
-static uint32_t command_at(uint8_t choice)
-{
-	uint32_t n = 0;
-
-	/* Rows of all tables, as many as a byte can tell apart. */
-	for (size_t i = 0; layout_tables[i]; i++)
-		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j += 4)
-			if (n++ == choice)
-				return layout_tables[i]->rows[j].command;
-	return choice;
-}
-
 static uint64_t value(const char *field, uint8_t choice, void *context)
 {
 	static const uint32_t sizes[] = {
@@ -493,7 +481,7 @@ static uint64_t value(const char *field, uint8_t choice, void *context)
 	if (strcmp(field, "flags") == 0)
 		return choice < 0xc0 ? O_RDWR : choice & 1 ? O_NONBLOCK : choice;
 	if (strcmp(field, "command") == 0)
-		return command_at(choice);
+		return script_command(choice);
 	if (strcmp(field, "argument") == 0)
 		return choice < 0x40 ? choice : 0x7f0000000000;
 	if (strcmp(field, "events") == 0)

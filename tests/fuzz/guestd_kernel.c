@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "guestd_state.h"
+#include "script.h"
 #include "proto/layout.h"
 
 /* ---- the kernel ---- */
@@ -128,17 +129,6 @@ static uint32_t size_pick(uint8_t choice)
 	return sizes[choice % 8];
 }
 
-static uint32_t command_pick(uint8_t choice)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; layout_tables[i]; i++)
-		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j += 4)
-			if (n++ == choice)
-				return layout_tables[i]->rows[j].command;
-	return choice;
-}
-
 static void request_open(uint8_t choice)
 {
 	struct fuse_open_in in = { .flags = choice & 0x80 ? O_RDWR | O_NONBLOCK : O_RDWR };
@@ -165,7 +155,7 @@ static void request_ioctl(int file, uint8_t choice)
 	struct fuse_ioctl_in in = {
 		.fh = now.files[file].fh,
 		.flags = FUSE_IOCTL_UNRESTRICTED | (choice >= 0xf0 ? FUSE_IOCTL_COMPAT : 0),
-		.cmd = command_pick(choice),
+		.cmd = script_command(choice),
 		.arg = MEMORY_BASE + input_byte(&now.input) * 255,
 	};
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/layout.h"
 #include "script.h"
 #include "seed.h"
 
@@ -17,6 +18,17 @@ static const struct proto_desc *pick(uint8_t choice, enum proto_from from)
 	while (!(proto_descs[n].from & from))
 		n = (n + 1) % proto_n_descs;
 	return &proto_descs[n];
+}
+
+uint32_t script_command(uint8_t choice)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; layout_tables[i]; i++)
+		for (uint32_t j = 0; j < layout_tables[i]->n_rows; j += 4)
+			if (n++ == choice)
+				return layout_tables[i]->rows[j].command;
+	return choice;
 }
 
 static uint64_t get(const struct proto_desc *desc, const uint8_t *body, const char *name)

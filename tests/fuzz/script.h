@@ -13,6 +13,10 @@
  * is the input's byte. */
 typedef uint64_t (*script_value_fn)(const char *field, uint8_t choice, void *context);
 
+/* The command of a row: every fourth of the layout tables, as many as a byte can tell
+ * apart; beyond, the byte itself. */
+uint32_t script_command(uint8_t choice);
+
 /* Makes a message of a kind that `from` sends and puts it into the channel as its
  * peer would. 0, or as channel_send(). */
 int script_message(struct input *input, struct channel *channel, enum proto_from from,
