@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "hostd/control.h"
 #include "proto/pass.h"
@@ -17,20 +16,15 @@ int control_send(int socket, const struct control_message *message, int fd)
 
 int control_receive(int socket, struct control_message *message, int *fdp)
 {
-	int fds[PASS_MAX];
 	uint32_t n;
-	int r = pass_receive(socket, message, sizeof(*message), fds, &n, 0);
+	int fd, r;
 
 	*fdp = -1;
+	r = pass_receive(socket, message, sizeof(*message), &fd, 1, &n, 0);
 	if (r <= 0)
 		return r == -ECONNRESET ? 0 : r;
-	if (n > 1) {
-		for (uint32_t i = 0; i < n; i++)
-			close(fds[i]);
-		return -EPROTO;
-	}
 	message->name[sizeof(message->name) - 1] = '\0';
 	if (n == 1)
-		*fdp = fds[0];
+		*fdp = fd;
 	return 1;
 }

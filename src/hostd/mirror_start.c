@@ -40,7 +40,7 @@ struct mirror_waiter {
 static int hello_receive(struct mirror *mirror, int *memfdp, uint64_t *basep)
 {
 	uint64_t until_ns = channel_now_ns() + START_MS * UINT64_C(1000000);
-	int fds[PASS_MAX], r;
+	int fds[MIRROR_HELLO_FDS], r;
 
 	/* The socket has a shorter limit, which is for a mirror that runs. */
 	do

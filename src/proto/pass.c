@@ -58,7 +58,7 @@ static uint32_t fds_take(const struct msghdr *message, int *fds)
 	return n;
 }
 
-int pass_receive(int socket, void *data, size_t size, int fds[PASS_MAX], uint32_t *np, int flags)
+int pass_receive(int socket, void *data, size_t size, int *fds, uint32_t max, uint32_t *np, int flags)
 {
 	struct iovec iov = { data, size };
 	union pass_control control;
@@ -80,7 +80,7 @@ int pass_receive(int socket, void *data, size_t size, int fds[PASS_MAX], uint32_
 	/* A packet of no bytes looks like the end, but nobody sends one. */
 	if (received == 0 && n == 0)
 		return 0;
-	if (received != (ssize_t)size || n > PASS_MAX || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+	if (received != (ssize_t)size || n > max || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		fds_close(taken, n);
 		return -EPROTO;
 	}
@@ -89,10 +89,10 @@ int pass_receive(int socket, void *data, size_t size, int fds[PASS_MAX], uint32_
 	return 1;
 }
 
-int pass_receive_exactly(int socket, void *data, size_t size, int fds[PASS_MAX], uint32_t n, int flags)
+int pass_receive_exactly(int socket, void *data, size_t size, int *fds, uint32_t n, int flags)
 {
 	uint32_t n_come;
-	int r = pass_receive(socket, data, size, fds, &n_come, flags);
+	int r = pass_receive(socket, data, size, fds, n, &n_come, flags);
 
 	if (r == 1 && n_come != n) {
 		fds_close(fds, n_come);

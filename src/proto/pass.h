@@ -12,13 +12,13 @@
  * 0 or negative errno. */
 int pass_send(int socket, const void *data, size_t size, const int *fds, uint32_t n, int flags);
 
-/* Receives one packet of exactly this size with at most PASS_MAX descriptors, which are
- * the caller's then (CLOEXEC); *np tells how many. `flags` of recvmsg(2). 1, 0 when the
- * other end is gone, -EPROTO for any other packet, whose descriptors are closed, or
- * another negative errno (-EINTR included). */
-int pass_receive(int socket, void *data, size_t size, int fds[PASS_MAX], uint32_t *np, int flags);
+/* Receives one packet of exactly this size with at most `max` descriptors (up to PASS_MAX),
+ * which are the caller's then (CLOEXEC); *np tells how many. `flags` of recvmsg(2). 1, 0
+ * when the other end is gone, -EPROTO for any other packet, whose descriptors are closed,
+ * or another negative errno (-EINTR included). */
+int pass_receive(int socket, void *data, size_t size, int *fds, uint32_t max, uint32_t *np, int flags);
 
 /* The same for one with exactly `n`; -EPROTO for any other. */
-int pass_receive_exactly(int socket, void *data, size_t size, int fds[PASS_MAX], uint32_t n, int flags);
+int pass_receive_exactly(int socket, void *data, size_t size, int *fds, uint32_t n, int flags);
 
 #endif

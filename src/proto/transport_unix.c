@@ -110,10 +110,8 @@ static int unix_pass(struct transport *t, uint64_t tag, int fd)
 /* The next descriptor on the socket. 0 and *passed, or negative errno. */
 static int passed_receive(int socket, struct passed *passed)
 {
-	int fds[PASS_MAX];
-	int r = pass_receive_exactly(socket, &passed->tag, sizeof(passed->tag), fds, 1, MSG_DONTWAIT);
+	int r = pass_receive_exactly(socket, &passed->tag, sizeof(passed->tag), &passed->fd, 1, MSG_DONTWAIT);
 
-	passed->fd = fds[0];
 	return r == 1 ? 0 : r == 0 ? -EPIPE : r;
 }
 
@@ -265,7 +263,7 @@ int transport_unix_accept(int socket, struct transport **tp)
 }
 
 /* Receives the offer and its descriptors, all or none. */
-static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[PASS_MAX])
+static int offer_receive(int socket, int timeout_ms, struct offer *offer, int fds[OFFER_FDS])
 {
 	struct pollfd pfd = { .fd = socket, .events = POLLIN };
 	int r = poll(&pfd, 1, timeout_ms);
@@ -299,7 +297,7 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct transport_unix *u;
 	struct offer offer;
-	int fds[PASS_MAX], fd, r;
+	int fds[OFFER_FDS], fd, r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
