@@ -16,8 +16,8 @@
 
 #include "guestd/descriptor.h"
 #include "guestd/gather.h"
-#include "proto/near.h"
 #include "guestd/on_demand.h"
+#include "proto/near.h"
 
 #define N_EVENTS 16
 #define MAX_REQUESTS 32 /* of one FUSE session before the ring gets its turn */
@@ -178,6 +178,18 @@ void guest_nudge(struct guest *guest)
 	(void)!write(guest->connected_fd, &one, sizeof(one));
 }
 
+/* Something waits for room in the ring, or for the loop. */
+static bool is_waiting(const struct guest *guest)
+{
+	return guest->waiting || guest->interrupts_due || guest->wants;
+}
+
+void guest_hand_over(struct guest *guest)
+{
+	if (guest->channel && is_waiting(guest))
+		guest_nudge(guest);
+}
+
 enum guest_round guest_round(struct guest *guest)
 {
 	if (!guest->channel)
@@ -194,8 +206,7 @@ enum guest_round guest_round(struct guest *guest)
 		sched_yield();
 		return GUEST_SPIN;
 	}
-	if (channel_arm(guest->channel,
-			guest->waiting || guest->interrupts_due || guest->wants || guest->mappings_due))
+	if (channel_arm(guest->channel, is_waiting(guest) || guest->mappings_due))
 		return GUEST_SPIN;
 	return GUEST_SLEEP;
 }
@@ -250,8 +261,7 @@ static void guest_serve(void *context)
 	 * own to ring for, and what found no room is the leader's to wait for. */
 	if (guest->channel)
 		channel_flush(guest->channel);
-	if (guest->channel && (guest->waiting || guest->interrupts_due || guest->wants))
-		guest_nudge(guest);
+	guest_hand_over(guest);
 	if (guest->lead.stopping)
 		reader_stop(guest);
 }

@@ -178,6 +178,8 @@ void connection_lost(struct guest *guest, const char *reason);
 
 /* Has the leader look again at what waits, if it sleeps. */
 void guest_nudge(struct guest *guest);
+/* The same if anything does: the calling thread will not serve it. */
+void guest_hand_over(struct guest *guest);
 
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
 int guest_watch(struct guest *guest, int fd, void *what);

@@ -61,8 +61,7 @@ static void answer_await(struct guest *guest)
 			pthread_mutex_lock(&guest->lead.lock);
 		}
 	} while (round != GUEST_SLEEP && guest->n_sent <= 1);
-	if (guest->channel && (guest->waiting || guest->interrupts_due || guest->wants))
-		guest_nudge(guest);
+	guest_hand_over(guest);
 }
 
 /* Waits for a request of the source, and serves it. */

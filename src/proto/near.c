@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See near.h. */
 #include "config.h"
 
 #include <fcntl.h>
