@@ -2,7 +2,6 @@
 /* See channel_rig.h. */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "channel_rig.h"
+#include "entries.h"
 
 char directory[] = "/tmp/paradice-test-XXXXXX";
 char path[sizeof(directory) + 8];
@@ -21,23 +21,11 @@ int n_descriptors;
 struct channel *host, *guest;
 struct channel_buffer buffer;
 
-int count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 void listen_setup(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	n_descriptors = count_descriptors();
+	n_descriptors = count_entries("/proc/self/fd");
 	strcpy(directory + strlen(directory) - 6, "XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/socket", directory);
@@ -53,7 +41,7 @@ void listen_teardown(void)
 	close(listener);
 	unlink(path);
 	rmdir(directory);
-	ck_assert_int_eq(count_descriptors(), n_descriptors);
+	ck_assert_int_eq(count_entries("/proc/self/fd"), n_descriptors);
 }
 
 static void *serve_honestly(void *context)

@@ -18,8 +18,6 @@ extern int n_descriptors; /* before the test */
 extern struct channel *host, *guest;
 extern struct channel_buffer buffer; /* of receive_write() and the like */
 
-int count_descriptors(void);
-
 /* Checked fixtures: the socket; connected channels; the same after HELLO. All check in
  * the end that no descriptor was left. */
 void listen_setup(void);

@@ -8,7 +8,6 @@
 #include "config.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "hostd/broker.h"
 #include "hostd/openable.h"
 
@@ -50,18 +50,6 @@ int __wrap_openable_open(const char *path, dev_t rdev, uint32_t flags)
 	__atomic_add_fetch(&n_entered, 1, __ATOMIC_SEQ_CST);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
-}
-
-static int count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 static void nap(void)

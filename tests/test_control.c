@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,21 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "hostd/control.h"
 
 static int pair[2];
-
-static int count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static void setup(void)
 {
@@ -59,7 +47,7 @@ END_TEST
 START_TEST(carries_descriptor)
 {
 	struct control_message message = { .kind = CONTROL_OPENED };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before = count_descriptors(), fd;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before = count_entries("/proc/self/fd"), fd;
 	struct stat a, b;
 
 	ck_assert_int_eq(control_send(pair[0], &message, null), 0);
@@ -69,7 +57,7 @@ START_TEST(carries_descriptor)
 	ck_assert_int_eq(fstat(fd, &a) | fstat(null, &b), 0);
 	ck_assert(a.st_rdev == b.st_rdev && S_ISCHR(a.st_mode));
 	close(fd);
-	ck_assert_int_eq(count_descriptors(), before);
+	ck_assert_int_eq(count_entries("/proc/self/fd"), before);
 	close(null);
 }
 END_TEST
@@ -134,7 +122,7 @@ static void send_raw(const void *bytes, size_t size, int n, int fd)
 START_TEST(refuses_other_sizes)
 {
 	char bytes[sizeof(struct control_message) + 8] = { 0 };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before = count_descriptors();
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), before = count_entries("/proc/self/fd");
 	static const size_t sizes[] = { 1, sizeof(struct control_message) - 1,
 					sizeof(struct control_message) + 1, sizeof(bytes) };
 	struct control_message message;
@@ -150,7 +138,7 @@ START_TEST(refuses_other_sizes)
 	send_raw(bytes, sizeof(message), 3, null);
 	ck_assert_int_eq(control_receive(pair[1], &message, &fd), -EPROTO);
 	ck_assert_int_eq(fd, -1);
-	ck_assert_int_eq(count_descriptors(), before);
+	ck_assert_int_eq(count_entries("/proc/self/fd"), before);
 	close(null);
 }
 END_TEST

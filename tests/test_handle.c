@@ -3,30 +3,18 @@
 #include "config.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "hostd/handle.h"
 
 #define N_MAX 8
 
 static struct handle_table table;
 static int n_descriptors;
-
-static int count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static struct handle *add(uint32_t flags)
 {
@@ -42,7 +30,7 @@ static struct handle *add(uint32_t flags)
 
 static void setup(void)
 {
-	n_descriptors = count_descriptors();
+	n_descriptors = count_entries("/proc/self/fd");
 	ck_assert_int_eq(handle_table_init(&table, N_MAX), 0);
 }
 
@@ -50,7 +38,7 @@ static void teardown(void)
 {
 	handle_table_fini(&table);
 	handle_table_fini(&table); /* nothing is closed twice */
-	ck_assert_int_eq(count_descriptors(), n_descriptors);
+	ck_assert_int_eq(count_entries("/proc/self/fd"), n_descriptors);
 }
 
 START_TEST(keeps_to_the_quota)
@@ -162,7 +150,7 @@ START_TEST(closes_what_is_left)
 {
 	for (int i = 0; i < N_MAX / 2; i++)
 		ck_assert_ptr_nonnull(add(0));
-	ck_assert_int_eq(count_descriptors(), n_descriptors + N_MAX / 2);
+	ck_assert_int_eq(count_entries("/proc/self/fd"), n_descriptors + N_MAX / 2);
 }
 END_TEST
 
