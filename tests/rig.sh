@@ -28,6 +28,17 @@ rig_take() {
 	done
 }
 
+# name, path, name in the guest: one more device that the guest may use
+rig_device() {
+	cat >>"$work/hostd.conf" <<EOF
+device "$1" {
+	path = "$2"
+	name = "$3"
+	guests = { "guest" }
+}
+EOF
+}
+
 # Writes /share/there.sh, which a script in the guest sources, and /share/ears.sh, which
 # the driver domain has to run meanwhile (but for loopback).
 rig_there() {
@@ -88,7 +99,7 @@ EOF
 }
 
 # options of tools/vm…: runs a rig to its end, or with --keep until it is ready, with
-# the devices of $work/hostd.conf; its status is in rig_status, what it said in $work/log.
+# the devices of rig_device; its status is in rig_status, what it said in $work/log.
 rig_run() {
 	rig_status=0
 	set -- "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \

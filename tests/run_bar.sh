@@ -20,13 +20,7 @@ case $rig in
 loopback) node=paradice/paradice-bar ;;
 *) node=paradice-bar ;;
 esac
-cat >"$work/hostd.conf" <<EOF
-device "bar" {
-	path = "/dev/paradice-bar"
-	name = "$node"
-	guests = { "guest" }
-}
-EOF
+rig_device bar /dev/paradice-bar "$node"
 echo "export LD_LIBRARY_PATH=/share NODE=/dev/$node" >"$share/environment"
 
 cat >"$share/host.sh" <<'EOF'

@@ -17,13 +17,7 @@ case $rig in
 loopback) camera=video90 ;;
 *) camera=video0 ;;
 esac
-cat >"$work/hostd.conf" <<EOF
-device "camera" {
-	path = "/dev/video0"
-	name = "$camera"
-	guests = { "guest" }
-}
-EOF
+rig_device camera /dev/video0 "$camera"
 
 cat >"$share/host.sh" <<'EOF'
 modprobe vivid n_devs=1 || exit 1

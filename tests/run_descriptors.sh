@@ -16,28 +16,10 @@ case $rig in
 loopback) camera=video90 output=video91 media=paradice/media0 dri=paradice/dri ;;
 *) camera=video0 output=video1 media=media0 dri=dri ;;
 esac
-cat >"$work/hostd.conf" <<EOF
-device "camera" {
-	path = "/dev/video0"
-	name = "$camera"
-	guests = { "guest" }
-}
-device "output" {
-	path = "/dev/video1"
-	name = "$output"
-	guests = { "guest" }
-}
-device "media" {
-	path = "/dev/media0"
-	name = "$media"
-	guests = { "guest" }
-}
-device "dri" {
-	path = "/dev/dri/card*"
-	name = "$dri/*"
-	guests = { "guest" }
-}
-EOF
+rig_device camera /dev/video0 "$camera"
+rig_device output /dev/video1 "$output"
+rig_device media /dev/media0 "$media"
+rig_device dri "/dev/dri/card*" "$dri/*"
 
 # Everything that moves in vivid's picture stands still.
 cat >"$share/host.sh" <<'EOF'

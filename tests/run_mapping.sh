@@ -21,43 +21,13 @@ case $rig in
 loopback) camera=video90 prefix=paradice/ ;;
 *) camera=video0 prefix= ;;
 esac
-cat >"$work/hostd.conf" <<EOF
-device "camera" {
-	path = "/dev/video0"
-	name = "$camera"
-	guests = { "guest" }
-}
-device "pcm" {
-	path = "/dev/snd/pcm*"
-	name = "${prefix}snd/*"
-	guests = { "guest" }
-}
-device "control" {
-	path = "/dev/snd/control*"
-	name = "${prefix}snd/*"
-	guests = { "guest" }
-}
-device "card" {
-	path = "/dev/dri/card*"
-	name = "${prefix}dri/*"
-	guests = { "guest" }
-}
-device "kmsg" {
-	path = "/dev/kmsg"
-	name = "paradice/kmsg"
-	guests = { "guest" }
-}
-device "mapops" {
-	path = "/dev/mapops"
-	name = "${prefix}mapops"
-	guests = { "guest" }
-}
-device "input" {
-	path = "/dev/input/event*"
-	name = "${prefix}input/*"
-	guests = { "guest" }
-}
-EOF
+rig_device camera /dev/video0 "$camera"
+rig_device pcm "/dev/snd/pcm*" "${prefix}snd/*"
+rig_device control "/dev/snd/control*" "${prefix}snd/*"
+rig_device card "/dev/dri/card*" "${prefix}dri/*"
+rig_device kmsg /dev/kmsg paradice/kmsg
+rig_device mapops /dev/mapops "${prefix}mapops"
+rig_device input "/dev/input/event*" "${prefix}input/*"
 
 # Everything that moves in vivid's picture stands still.
 cat >"$share/host.sh" <<'EOF'

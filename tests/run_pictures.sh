@@ -20,13 +20,7 @@ rig_take dumb_picture mesa_picture
 
 prefix=
 [ "$rig" != loopback ] || prefix=paradice/
-cat >"$work/hostd.conf" <<EOF
-device "card" {
-	path = "/dev/dri/card*"
-	name = "${prefix}dri/*"
-	guests = { "guest" }
-}
-EOF
+rig_device card "/dev/dri/card*" "${prefix}dri/*"
 
 # side, program: starts it, and ends when all is shown: when it waits in a read of its
 # standard input. Where both sides share one /dev, the guest's programs see its nodes there.

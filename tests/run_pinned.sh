@@ -25,23 +25,9 @@ case $rig in
 loopback) first=video90 second=video91 ;;
 *) first=video0 second=video1 ;;
 esac
-cat >"$work/hostd.conf" <<EOF
-device "transfer" {
-	path = "/dev/transfer"
-	name = "paradice/transfer"
-	guests = { "guest" }
-}
-device "camera" {
-	path = "/dev/video0"
-	name = "$first"
-	guests = { "guest" }
-}
-device "planes" {
-	path = "/dev/video1"
-	name = "$second"
-	guests = { "guest" }
-}
-EOF
+rig_device transfer /dev/transfer paradice/transfer
+rig_device camera /dev/video0 "$first"
+rig_device planes /dev/video1 "$second"
 
 rig_there
 # Everything that moves in vivid's picture stands still.

@@ -25,14 +25,8 @@ loopback) first=9 ;;
 *) first= ;;
 esac
 for n in 0 1 2 3; do
-	cat <<-EOF
-	device "video$n" {
-		path = "/dev/video$n"
-		name = "video$first$n"
-		guests = { "guest" }
-	}
-	EOF
-done >"$work/hostd.conf"
+	rig_device "video$n" "/dev/video$n" "video$first$n"
+done
 
 # Cameras with one input each: video0 webcam, video1 TV, video2 HDMI; video3 is an output.
 cat >"$share/host.sh" <<'EOF'
