@@ -18,7 +18,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import struct
 import subprocess
 
