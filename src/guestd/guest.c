@@ -58,7 +58,7 @@ void guest_alone(struct guest *guest)
 	const struct fuse_in_header *header = workspace.request.mem;
 
 	if (guest->channel)
-		near_thread(header->pid, &guest->channel->cpus);
+		near_thread(header->pid);
 }
 
 struct gather *guest_gather(struct guest *guest)
@@ -115,6 +115,7 @@ int guest_fuse_serve(struct guest *guest, const struct source *source)
 			reader_consider(guest, source);
 			return 0;
 		}
+		near_end();
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "guestd/guest.h"
 #include "guestd/on_demand.h"
+#include "proto/near.h"
 
 #define STREAK 64 /* giving the source there and back costs about as much as it then saves */
 #define READER_SIGNAL SIGUSR1 /* gets it out of its read */
@@ -98,6 +99,7 @@ static void *reader_main(void *context)
 	struct guest *guest = context;
 	struct reader *reader = &guest->reader;
 
+	near_begin();
 	pthread_mutex_lock(&guest->lead.lock);
 	lead_second_begin(&guest->lead);
 	guest_workspace(guest);

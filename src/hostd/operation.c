@@ -14,6 +14,7 @@
 #include "hostd/mapping.h"
 #include "hostd/rules.h"
 #include "hostd/session.h"
+#include "proto/near.h"
 
 #define SLOW_NS (LEAD_AWAY_US * 1000u)
 #define CLOSES_MAX (SESSION_SPARE_THREADS / 2) /* at once */
@@ -78,6 +79,8 @@ uint64_t operation_begin(struct session *session, struct operation *operation, s
 
 	handle->n_users++;
 	operation->running = true;
+	if (handle->slow)
+		near_end();
 	/* Where it will take long, or where nobody spins anyway, a peer that sends
 	 * more must ring, so that a standby looks after it; for what has already
 	 * come nobody rings. Where it is quick the asking would cost more than it;

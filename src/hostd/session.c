@@ -17,6 +17,7 @@
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
 #include "hostd/verify.h"
+#include "proto/near.h"
 
 #define FULL_WAIT_MIN_NS 20000
 #define FULL_WAIT_MAX_NS 10000000
@@ -312,7 +313,9 @@ static bool linger(struct session *session)
 			return false;
 		if (found)
 			return true;
-	} else if (!session->operations.n_used) {
+	} else if (session->operations.n_used) {
+		near_end();
+	} else {
 		channel_near(session->channel);
 	}
 	/* Somebody may have had a standby woken meanwhile, which found us leading. */
@@ -357,7 +360,7 @@ static void session_serve(void *context)
 		else if (!operation_serve(session, workspace, &message))
 			break;
 	}
-	channel_spin_end(session->channel);
+	near_apart_end();
 	workspace_give(session, workspace);
 }
 

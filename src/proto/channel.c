@@ -70,8 +70,7 @@ struct channel *channel_new(struct transport *transport, enum proto_from peer, i
 	channel->poll_us = poll_us;
 	channel->spin_max_ns = spin_max_ns();
 	channel->gap_ns = GAP_CAPS * channel->spin_max_ns;
-	if (sched_getaffinity(0, sizeof(channel->cpus), &channel->cpus) < 0)
-		CPU_ZERO(&channel->cpus);
+	near_init();
 	return channel;
 }
 
@@ -269,9 +268,6 @@ bool channel_glance(const struct channel *channel)
 	return false;
 }
 
-/* True while this thread keeps off the peer's processor. */
-static __thread bool apart;
-
 static uint32_t peer_processor(const struct channel *channel)
 {
 	const uint32_t *untrusted_cpu = channel->transport->receive.untrusted_cpu;
@@ -281,34 +277,14 @@ static uint32_t peer_processor(const struct channel *channel)
 
 void channel_near(const struct channel *channel)
 {
-	near_processor(peer_processor(channel), &channel->cpus);
-}
-
-/* A scheduler that packs threads puts the two sides on one processor, where each
- * spins in the other's way: while we spin, keep off the peer's. */
-static void spin_apart(const struct channel *channel)
-{
-	uint32_t cpu = peer_processor(channel);
-	cpu_set_t set = channel->cpus;
-
-	if (cpu >= CPU_SETSIZE || (int)cpu != sched_getcpu() || CPU_COUNT(&set) < 2)
-		return;
-	CPU_CLR(cpu, &set);
-	apart = sched_setaffinity(0, sizeof(set), &set) == 0;
-}
-
-void channel_spin_end(const struct channel *channel)
-{
-	if (apart)
-		sched_setaffinity(0, sizeof(channel->cpus), &channel->cpus);
-	apart = false;
+	near_processor(peer_processor(channel));
 }
 
 bool channel_spin(const struct channel *channel, uint64_t since_ns)
 {
 	uint64_t until = since_ns + channel_spin_budget_ns(channel);
 
-	spin_apart(channel);
+	near_apart(peer_processor(channel));
 	while (!channel_glance(channel))
 		if (channel_now_ns() >= until)
 			return false;

@@ -12,7 +12,6 @@
 #ifndef PARADICE_CHANNEL_H
 #define PARADICE_CHANNEL_H
 
-#include <sched.h>
 #include <sys/uio.h>
 
 #include "proto/proto.h"
@@ -32,7 +31,6 @@ struct channel {
 	int poll_us; /* CHANNEL_POLL_AUTO, or microseconds */
 	uint32_t spin_max_ns; /* when sleeping is cheaper than spinning on */
 	uint32_t gap_ns; /* running average of how long waiting took */
-	cpu_set_t cpus; /* where this process may run */
 	struct proto_fault fault; /* why the last call returned -EPROTO */
 };
 
@@ -89,9 +87,6 @@ bool channel_glance(const struct channel *channel);
  * is over. True if there is something. `since_ns` is when the waiting began
  * (channel_now_ns()). */
 bool channel_spin(const struct channel *channel, uint64_t since_ns);
-
-/* The calling thread will not spin again soon: it may run anywhere again. */
-void channel_spin_end(const struct channel *channel);
 
 /* Nanoseconds that spinning may last now. */
 uint32_t channel_spin_budget_ns(const struct channel *channel);

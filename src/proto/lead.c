@@ -12,6 +12,7 @@
 
 #include "proto/channel.h"
 #include "proto/lead.h"
+#include "proto/near.h"
 
 #define KEEP_STANDBY 2 /* threads that stay when they have nothing to do */
 #define STACK_SIZE (256 * 1024)
@@ -178,6 +179,7 @@ static void *standby_main(void *context)
 {
 	struct lead *lead = context;
 
+	near_begin();
 	pthread_mutex_lock(&lead->lock);
 	standby_loop(lead, false);
 	pthread_mutex_unlock(&lead->lock);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "proto/near.h"
 
-#define EVERY 64 /* calls: looking takes about 10 µs, moving more */
+#define EVERY 64 /* calls: looking takes about 10 µs */
 #define FIELD 37 /* of /proc/PID/stat, behind the name's bracket: "processor" (proc(5)) */
 
 static bool due(void)
@@ -44,26 +45,81 @@ static uint32_t processor_of(pid_t thread)
 	return at ? strtoul(at, NULL, 10) : CPU_SETSIZE;
 }
 
-static void move(uint32_t processor, const cpu_set_t *all)
-{
-	cpu_set_t one;
+enum tie {
+	TIE_NONE, /* it runs where the scheduler likes */
+	TIE_ON,
+	TIE_OFF,
+};
 
-	if (processor >= CPU_SETSIZE || (int)processor == sched_getcpu())
+static cpu_set_t all; /* of the process */
+static pthread_once_t all_once = PTHREAD_ONCE_INIT;
+
+static __thread enum tie tie;
+static __thread uint32_t tied; /* the processor */
+
+static void all_find(void)
+{
+	if (sched_getaffinity(0, sizeof(all), &all) < 0)
+		CPU_ZERO(&all);
+}
+
+void near_init(void)
+{
+	pthread_once(&all_once, all_find);
+}
+
+void near_begin(void)
+{
+	if (CPU_COUNT(&all))
+		(void)sched_setaffinity(0, sizeof(all), &all);
+}
+
+static void place(enum tie kind, uint32_t processor)
+{
+	cpu_set_t set = all;
+
+	if (tie == kind && (kind == TIE_NONE || tied == processor))
 		return;
-	CPU_ZERO(&one);
-	CPU_SET(processor, &one);
-	if (sched_setaffinity(0, sizeof(one), &one) == 0)
-		sched_setaffinity(0, sizeof(*all), all);
+	if (kind != TIE_NONE && (processor >= CPU_SETSIZE || !CPU_ISSET(processor, &all)))
+		return;
+	if (kind == TIE_ON) {
+		CPU_ZERO(&set);
+		CPU_SET(processor, &set);
+	} else if (kind == TIE_OFF) {
+		CPU_CLR(processor, &set);
+		if (!CPU_COUNT(&set))
+			return;
+	}
+	/* If it may not, it stays where it is, and that is not tried each time. */
+	(void)sched_setaffinity(0, sizeof(set), &set);
+	tie = kind;
+	tied = processor;
 }
 
-void near_thread(pid_t thread, const cpu_set_t *all)
+void near_thread(pid_t thread)
 {
 	if (due())
-		move(processor_of(thread), all);
+		place(TIE_ON, processor_of(thread));
 }
 
-void near_processor(uint32_t processor, const cpu_set_t *all)
+void near_processor(uint32_t processor)
 {
-	if (due())
-		move(processor, all);
+	place(TIE_ON, processor);
+}
+
+void near_apart(uint32_t processor)
+{
+	if ((int)processor == sched_getcpu())
+		place(TIE_OFF, processor);
+}
+
+void near_apart_end(void)
+{
+	if (tie == TIE_OFF)
+		place(TIE_NONE, 0);
+}
+
+void near_end(void)
+{
+	place(TIE_NONE, 0);
 }
