@@ -200,6 +200,8 @@ static int bench_open(struct bench *bench, struct options *options)
 		r = open_terminal(bench, options, "declared", options->declared);
 	if (!r && options->on_demand)
 		r = open_terminal(bench, options, "on-demand", options->on_demand);
+	if (!r && options->terminal)
+		r = open_terminal(bench, options, "terminal", options->terminal);
 	if (r || !(options->run.groups & NODE_IOCTL))
 		return r;
 	if (options->vchan_client != DOMID_NONE)

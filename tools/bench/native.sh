@@ -154,7 +154,7 @@ expected="ioctl-vs-fuse-adaptive read-1MiB-vs-fuse ops-16-threads-vs-naive
 	guestd-rss-vs-8MiB session-rss-vs-8MiB idle-cpu-ticks"
 terminals=
 if [ -c /dev/tty0 ]; then
-	terminals="--declared $dir/dev/declared --on-demand $dir/dev/on-demand"
+	terminals="--declared $dir/dev/declared --on-demand $dir/dev/on-demand --terminal /dev/tty0"
 	expected="$expected ioctl-nested-vs-flat ioctl-on-demand-vs-flat"
 else
 	say "no virtual terminal /dev/tty0 here: nested ioctls and ioctls on demand are not measured"

@@ -19,6 +19,7 @@ enum key {
 	KEY_NATIVE = 256,
 	KEY_DECLARED,
 	KEY_ON_DEMAND,
+	KEY_TERMINAL,
 	KEY_FLOOR,
 	KEY_ONLY,
 	KEY_JSON,
@@ -46,6 +47,8 @@ static const struct argp_option argp_options[] = {
 	  "a virtual terminal's node (/dev/tty0) with ioctls = \"declared\": also measures a flat and "
 	  "a nested ioctl there", 0 },
 	{ "on-demand", KEY_ON_DEMAND, "PATH", 0, "the same with ioctls = \"on-demand\"", 0 },
+	{ "terminal", KEY_TERMINAL, "PATH", 0,
+	  "the same terminal natively: what its driver takes longer for the nested one does not count", 0 },
 	{ "floor", KEY_FLOOR, "KIND", 0,
 	  "bare file to compare with: fuse, cuse or none (by default what NODE is)", 0 },
 	{ "threads", 't', "N,...", 0, "numbers of threads (default 1,4,16)", 0 },
@@ -168,6 +171,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_NATIVE: options->native = arg; break;
 	case KEY_DECLARED: options->declared = arg; break;
 	case KEY_ON_DEMAND: options->on_demand = arg; break;
+	case KEY_TERMINAL: options->terminal = arg; break;
 	case KEY_FLOOR: parse_floor(state, arg, options); break;
 	case 't': parse_threads(state, arg, &options->run); break;
 	case 's': parse_seconds(state, arg, &options->run); break;

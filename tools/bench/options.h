@@ -16,6 +16,7 @@ struct options {
 	const char *native;
 	const char *declared; /* a virtual terminal with ioctls = declared */
 	const char *on_demand; /* and one with ioctls = on-demand */
+	const char *terminal; /* the same natively */
 	const char *label;
 	enum floor_kind floor;
 	bool floor_given;

@@ -78,13 +78,15 @@ static void ratios_fuse(struct report *report)
 		     median_operations(run, "ioctl", NAIVE_THREADS, "naive"), ">=3");
 }
 
-/* What a nested structure, and serving on demand, cost beside a flat structure. */
+/* What a nested structure, and serving on demand, cost beside a flat structure. The nested
+ * one is another command: what the driver itself takes longer for it is not its price. */
 static void ratios_memory(struct report *report)
 {
 	const struct run *run = report->run;
 	double flat = median_ns(run, "winsize", "declared");
+	double longer = median_ns(run, "unimap", "terminal") - median_ns(run, "winsize", "terminal");
 
-	ratio_add_of(report, "ioctl-nested-vs-flat", median_ns(run, "unimap", "declared"), flat, "<=1.15");
+	ratio_add_of(report, "ioctl-nested-vs-flat", median_ns(run, "unimap", "declared") - longer, flat, "<=1.15");
 	ratio_add_of(report, "ioctl-on-demand-vs-flat", median_ns(run, "winsize", "on-demand"), flat, "<=1.6");
 }
 
