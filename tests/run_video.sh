@@ -67,11 +67,12 @@ rig_run --keep --host-run "COMPLIANCE='$compliance' FIRST= sh /share/host.sh" \
 	--guest-run "for kind in $compliance; do FIRST=$first sh /share/compliance.sh \$kind; done"
 [ $rig_status = 0 ] || rig_sum
 
-# side, kind: what v4l2-compliance said, with the node's own name; its warnings about
+# side, kind: what v4l2-compliance said, with the node's own name and without what daemons
+# said meanwhile; its warnings about
 # the read-only control come from the test of requests, which filter_compliance leaves out
 said() {
 	sed -n "s/\r*$//; /^$1| COMPLIANCE $2 begin/,/^$1| COMPLIANCE $2 end/s/^$1| //p" "$work/log" |
-		filter_compliance | sed -e "s,/dev/video9\([0-3]\),/dev/video\1,g" -e '/warn: .*vivid_ro_ctrl/d' \
+		grep -v -e '^paradice-' -e '^systemd: ' | filter_compliance | sed -e "s,/dev/video9\([0-3]\),/dev/video\1,g" -e '/warn: .*vivid_ro_ctrl/d' \
 		>"$work/$2-$1"
 	grep -c ': OK *$' "$work/$2-$1" || :
 }
