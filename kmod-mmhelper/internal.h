@@ -62,7 +62,6 @@ int node_adopt(struct mmh_daemon *daemon, struct mmhelper_adopt *adopt);
 int node_fetch(struct mmh_daemon *daemon, struct mmhelper_fetch *fetch);
 int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply);
 int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result);
-int node_signal(struct mmh_daemon *daemon, struct mmhelper_signal *signal);
 /* True for an open file of one of its nodes, opened since the adoption. */
 bool node_owns(struct mmh_daemon *daemon, const struct file *file);
 /* What the daemon calls such a file. */
@@ -70,6 +69,12 @@ int node_name(struct file *file, s64 *value);
 /* The daemon is gone: its nodes are CUSE's own again. */
 void node_daemon_end(struct mmh_daemon *daemon);
 void node_exit(void);
+
+/* sigio.c: programs that want SIGIO. */
+/* Enters a descriptor of an open file, or takes it out (`on`, as for fasync()). 1 and the
+ * file's number for MMHELPER_SIGNAL if that changed something, 0 or negative errno. */
+int sigio_change(int fd, struct file *file, int on, u64 *number);
+int sigio_send(struct mmh_daemon *daemon, struct mmhelper_signal *signal);
 
 /* map.c: tracked mappings. */
 struct mmh_map;

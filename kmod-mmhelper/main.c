@@ -3,7 +3,7 @@
  * Paradice mmhelper: the device that the daemons open.
  *
  * Objects: a daemon is an open file of the device. In the guest it has adopted
- * nodes (node.c), tracked mappings (map.c) and files on their way to programs
+ * nodes (node.c, sigio.c), tracked mappings (map.c) and files on their way to programs
  * (descriptor.c), in the driver domain exports (export.c); all of it ends with the
  * file. Pinned memory (pin.c) is a file of its own. Only what Xen may still have mapped
  * stays for the next one: frames of devices (frames.c), and address space for them
@@ -86,7 +86,7 @@ static long mmh_dispatch(struct mmh_daemon *daemon, unsigned int command,
 	case MMHELPER_RESULT:
 		return node_result(daemon, &argument->result);
 	case MMHELPER_SIGNAL:
-		return node_signal(daemon, &argument->signal);
+		return sigio_send(daemon, &argument->signal);
 	case MMHELPER_REVOKE:
 		return map_end_token(daemon, &argument->revoke);
 	case MMHELPER_GIVE:

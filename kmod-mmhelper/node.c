@@ -10,8 +10,7 @@
  * of ours, knows the open file, and ends the wait when it dies. A request's token
  * cannot be guessed, so no program can have its own request answered by another.
  *
- * mmh_lock covers requests, nodes and the list of those who want SIGIO. Nodes are
- * looked up under RCU.
+ * mmh_lock covers requests and nodes. Nodes are looked up under RCU.
  */
 #include <linux/capability.h>
 #include <linux/cdev.h>
@@ -53,18 +52,8 @@ struct mmh_request {
 	s64 value;
 };
 
-/* An open file with programs that want SIGIO. */
-struct mmh_async {
-	struct list_head entry;
-	struct file *file;
-	u64 number;
-	struct fasync_struct *list;
-};
-
 static LIST_HEAD(nodes);
 static LIST_HEAD(requests);
-static LIST_HEAD(asyncs);
-static DEFINE_MUTEX(async_mutex); /* changes of `asyncs` and of its lists */
 
 /* CUSE's operations, and our copy. Set at the first adoption, which holds CUSE. */
 static DEFINE_MUTEX(adopt_mutex);
@@ -401,94 +390,21 @@ static ssize_t node_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 
 /* ---- SIGIO ---- */
 
-static struct mmh_async *async_find(const struct file *file)
-{
-	struct mmh_async *async;
-
-	list_for_each_entry(async, &asyncs, entry)
-		if (async->file == file)
-			return async;
-	return NULL;
-}
-
-static struct mmh_async *async_add(struct file *file)
-{
-	struct mmh_async *async = kzalloc(sizeof(*async), GFP_KERNEL);
-
-	if (!async)
-		return NULL;
-	async->file = file;
-	async->number = get_random_u64();
-	spin_lock(&mmh_lock);
-	list_add(&async->entry, &asyncs);
-	spin_unlock(&mmh_lock);
-	return async;
-}
-
-static void async_remove(struct mmh_async *async)
-{
-	spin_lock(&mmh_lock);
-	list_del(&async->entry);
-	spin_unlock(&mmh_lock);
-	kfree(async);
-}
-
-/* Enters or leaves a file. 1 and the file's number if that changed something. */
-static int async_change(int fd, struct file *file, int on, u64 *number)
-{
-	struct mmh_async *async;
-	int r = 0;
-
-	mutex_lock(&async_mutex);
-	async = async_find(file);
-	if (!async && on) {
-		async = async_add(file);
-		r = async ? 0 : -ENOMEM;
-	}
-	if (async) {
-		*number = async->number;
-		r = fasync_helper(fd, file, on, &async->list);
-		if (!async->list)
-			async_remove(async);
-	}
-	mutex_unlock(&async_mutex);
-	return r;
-}
-
 static int node_fasync(int fd, struct file *file, int on)
 {
 	struct mmh_request request = {
 		.ask.kind = MMHELPER_ASYNC,
 		.ask.flags = on != 0,
 	};
-	int r = async_change(fd, file, on, &request.ask.file);
+	int r = sigio_change(fd, file, on, &request.ask.file);
 
 	/* At the last close the daemon hears of the close. */
 	if (r <= 0 || fd < 0)
 		return r;
 	r = request_run(file, &request);
 	if (r && on)
-		async_change(fd, file, 0, &request.ask.file);
+		sigio_change(fd, file, 0, &request.ask.file);
 	return r && on ? r : 1;
-}
-
-int node_signal(struct mmh_daemon *daemon, struct mmhelper_signal *signal)
-{
-	struct mmh_async *async;
-	int r = -ENOENT;
-
-	if (signal->pad || signal->band < POLL_IN || signal->band > POLL_HUP)
-		return -EINVAL;
-	spin_lock(&mmh_lock);
-	list_for_each_entry(async, &asyncs, entry) {
-		if (async->number == signal->file) {
-			kill_fasync(&async->list, SIGIO, signal->band);
-			r = 0;
-			break;
-		}
-	}
-	spin_unlock(&mmh_lock);
-	return r;
 }
 
 /* ---- adoption ---- */
