@@ -133,9 +133,11 @@ def guestd_conf(rig):
 def guest_cfg(rig, memory, vcpus, share):
     """The domain's configuration for xl."""
     disks = [("vdb", "xvda", "rw"), ("vdc", "xvdb", "ro")]
+    # It has no PCI, and each port that it asks leaves nested emulation, where a
+    # PVH domain now and then does not come back.
     cmdline = ("root=/dev/xvda paradice.payload=/dev/xvdb "
                "paradice.role=guest paradice.channel=hvc0 console=hvc0 "
-               "quiet loglevel=0 mitigations=off panic=-1 "
+               "quiet loglevel=0 mitigations=off panic=-1 pci=off "
                "systemd.unit=paradice-rig.target")
     if share:
         disks.append(("vdd", "xvdc", "ro"))
