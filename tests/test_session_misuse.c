@@ -171,6 +171,32 @@ START_TEST(mappings)
 }
 END_TEST
 
+static int64_t seek(struct raw *raw, uint64_t handle, int64_t offset, uint32_t whence)
+{
+	struct proto_lseek body = { .handle = handle, .offset = offset, .whence = whence };
+
+	raw_send(raw, PROTO_LSEEK, ++raw->tag, &body, sizeof(body), NULL, 0);
+	return ((const struct proto_lseek_answer *)raw_expect(raw, PROTO_LSEEK_ANSWER))->result;
+}
+
+/* The kernel says what it thinks of them. */
+START_TEST(positions)
+{
+	static struct raw evil;
+	int64_t zero, tty;
+
+	rig_evil(&evil);
+	zero = rig_open(&evil, "zero", O_RDWR);
+	tty = rig_open(&evil, "tty", O_RDWR | O_NONBLOCK);
+	ck_assert_int_gt(zero, 0);
+	ck_assert_int_gt(tty, 0);
+	ck_assert_int_eq(seek(&evil, zero, -100000, SEEK_CUR), 0);
+	ck_assert_int_eq(seek(&evil, zero, INT64_MIN, SEEK_END), 0);
+	ck_assert_int_eq(seek(&evil, tty, 0, SEEK_CUR), -ESPIPE);
+	raw_fini(&evil);
+}
+END_TEST
+
 START_TEST(handle_of_another_guest)
 {
 	struct proto_write write = { .handle = rig_good_handle(), .bulk = PROTO_BULK_NONE };
@@ -308,6 +334,7 @@ TCase *case_misuse(void)
 	tcase_add_test(tcase, as_many_as_agreed);
 	tcase_add_test(tcase, interrupt_of_nothing);
 	tcase_add_test(tcase, interrupt_ends_a_read);
+	tcase_add_test(tcase, positions);
 	tcase_add_test(tcase, handle_of_another_guest);
 	tcase_add_test(tcase, mappings);
 	tcase_add_test(tcase, made_up_handles);

@@ -58,6 +58,7 @@ enum proto_kind {
 	PROTO_KIND_DEC,
 	PROTO_KIND_HEX,
 	PROTO_KIND_RESULT, /* signed; negative values are a device's errno */
+	PROTO_KIND_SIGNED,
 	PROTO_KIND_PAD, /* must be zero */
 };
 
@@ -188,7 +189,7 @@ enum proto_kind {
 
 #define PROTO_LSEEK_FIELDS(F)                                                            \
 	F(uint64_t, handle, HEX, "the open file")                                        \
-	F(int64_t, offset, RESULT, "lseek(2) offset, in bytes")                          \
+	F(int64_t, offset, SIGNED, "lseek(2) offset, in bytes")                          \
 	F(uint32_t, whence, DEC, "lseek(2) whence")                                      \
 	F(uint32_t, pad, PAD, "zero")
 
