@@ -19,7 +19,7 @@
  * ---- guest ----
  *
  * A program's mmap(2), lseek(2), fcntl(O_ASYNC), and large read(2) or write(2), on an
- * adopted node becomes an ioctl of that node for its CUSE daemon: this command, and a
+ * adopted node, and what it says of the place in pread(2) or pwrite(2), becomes an ioctl of that node for its CUSE daemon: this command, and a
  * token as argument. The daemon fetches what is asked by the token, supplies the
  * result, and answers the ioctl with 0, or with a negative errno for the program.
  */
@@ -39,6 +39,10 @@ enum mmhelper_kind {
 	 * file. RESULT is the call's; without one CUSE serves it, piece by piece. */
 	MMHELPER_READ,
 	MMHELPER_WRITE,
+	/* The next `length` bytes that this thread reads or writes on the file by CUSE's
+	 * requests are those at `offset` of the device, not at the file's own position.
+	 * Length 0: there are no more. */
+	MMHELPER_AT,
 };
 
 #define MMHELPER_MAP_READ 1u

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Nodes of CUSE daemons that have mmap, lseek and SIGIO, whose ioctls tell whether the
- * file is non-blocking, and whose large reads and writes the daemon gets as one.
+ * Nodes of CUSE daemons that have mmap, lseek, pread and SIGIO, whose ioctls tell whether
+ * the file is non-blocking, and whose large reads and writes the daemon gets as one.
  *
  * A daemon adopts the character device of a node: its file operations are replaced
  * by a copy with ours added, which is what files opened from then on have. What a
@@ -25,6 +25,10 @@
 #include <xen/xen.h>
 
 #include "internal.h"
+
+/* f_pos of a node's open file, whose true position is the daemon's: what is to be read
+ * or written elsewhere comes from pread(2) and the like. No device is so large. */
+#define OWN_POSITION 0x6d6d68656c706572LL
 
 struct mmh_node {
 	struct list_head entry;
@@ -246,11 +250,7 @@ static loff_t node_llseek(struct file *file, loff_t offset, int whence)
 
 	if (r)
 		return r;
-	if (request.state != REQUEST_DONE)
-		return -EIO;
-	if (request.value >= 0)
-		file->f_pos = request.value;
-	return request.value;
+	return request.state == REQUEST_DONE ? request.value : -EIO;
 }
 
 int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
@@ -341,7 +341,8 @@ static bool is_direct(struct kiocb *iocb, const struct iov_iter *iter)
 	struct mmh_node *node;
 	bool direct;
 
-	if (!iter_is_ubuf(iter) || !is_sync_kiocb(iocb) || (iocb->ki_flags & IOCB_NOWAIT))
+	if (!iter_is_ubuf(iter) || !is_sync_kiocb(iocb) || (iocb->ki_flags & IOCB_NOWAIT) ||
+	    iocb->ki_pos != OWN_POSITION)
 		return false;
 	rcu_read_lock();
 	node = node_of(iocb->ki_filp);
@@ -370,13 +371,39 @@ static bool direct_run(struct kiocb *iocb, struct iov_iter *iter, enum mmhelper_
 	return true;
 }
 
+typedef ssize_t (*cuse_serve)(struct kiocb *iocb, struct iov_iter *iter);
+
+/* CUSE passes no position on, so the daemon is told beforehand. */
+static ssize_t cuse_run(struct kiocb *iocb, struct iov_iter *iter, cuse_serve serve)
+{
+	struct mmh_request request = {
+		.ask.kind = MMHELPER_AT,
+		.ask.offset = iocb->ki_pos,
+		.ask.length = iov_iter_count(iter),
+	};
+	ssize_t n, r;
+
+	if (iocb->ki_pos == OWN_POSITION || !request.ask.length)
+		return serve(iocb, iter);
+	r = request_run(iocb->ki_filp, &request);
+	if (r)
+		return r;
+	n = serve(iocb, iter);
+	if (n != request.ask.length) {
+		/* The rest will not come. */
+		request.ask.length = 0;
+		request_run(iocb->ki_filp, &request);
+	}
+	return n;
+}
+
 static ssize_t node_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	ssize_t r;
 
 	if (is_direct(iocb, iter) && direct_run(iocb, iter, MMHELPER_READ, &r))
 		return r;
-	return cuse_fops->read_iter(iocb, iter);
+	return cuse_run(iocb, iter, cuse_fops->read_iter);
 }
 
 static ssize_t node_write_iter(struct kiocb *iocb, struct iov_iter *iter)
@@ -385,7 +412,7 @@ static ssize_t node_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 
 	if (is_direct(iocb, iter) && direct_run(iocb, iter, MMHELPER_WRITE, &r))
 		return r;
-	return cuse_fops->write_iter(iocb, iter);
+	return cuse_run(iocb, iter, cuse_fops->write_iter);
 }
 
 /* ---- SIGIO ---- */
@@ -405,6 +432,17 @@ static int node_fasync(int fd, struct file *file, int on)
 	if (r && on)
 		sigio_change(fd, file, 0, &request.ask.file);
 	return r && on ? r : 1;
+}
+
+/* ---- open ---- */
+
+static int node_open(struct inode *inode, struct file *file)
+{
+	int r = cuse_fops->open(inode, file);
+
+	if (r == 0)
+		file->f_pos = OWN_POSITION;
+	return r;
 }
 
 /* ---- adoption ---- */
@@ -429,6 +467,7 @@ static int fops_take(const struct file_operations *fops)
 	node_fops = *fops;
 	/* Each open file holds this module. */
 	node_fops.owner = THIS_MODULE;
+	node_fops.open = node_open;
 	node_fops.unlocked_ioctl = node_ioctl;
 #ifdef CONFIG_COMPAT
 	node_fops.compat_ioctl = node_compat_ioctl;

@@ -203,6 +203,8 @@ case_mtd() {
 	mtd_debug read /dev/mtd0 4096 5000 "$scratch/out"
 	cmp "$scratch/in" "$scratch/out" && echo "what was written was read"
 	flashcp -v "$scratch/in" /dev/mtd0
+	mtd_debug erase /dev/mtd0 0 393216
+	program positions /dev/mtd0
 	flash_otp_info -u /dev/mtd0
 }
 filter_mtd() { sed 's,/tmp/[^ ]*/,,'; }

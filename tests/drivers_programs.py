@@ -339,6 +339,36 @@ def loop_control(path):
     return 0
 
 
+def positions(path):
+    """Reads and writes at a place leave the file's own position alone."""
+    fd = os.open(path, os.O_RDWR)
+    os.lseek(fd, 100, os.SEEK_SET)
+    print(os.pwrite(fd, b"one two", 7), os.pwritev(fd, [b"th", b"ree"], 4000))
+    print(os.pread(fd, 7, 7), os.pread(fd, 5, 4000), os.lseek(fd, 0, 1))
+    one, two = bytearray(3), bytearray(9)
+    print(os.preadv(fd, [one, two], 9), one, two)
+    print(len(os.read(fd, 10)), os.lseek(fd, 0, 1))
+    # More than one request of FUSE's.
+    data = bytes(n * 7 % 251 for n in range(300000))
+    print(os.pwrite(fd, data, 1000), os.pread(fd, 300000, 1000) == data,
+          os.pread(fd, 300000, 1001) == data[1:] + b"\xff")
+    end = os.lseek(fd, 0, os.SEEK_END)
+    print(os.lseek(fd, -5000, os.SEEK_END) == end - 5000,
+          os.lseek(fd, -100000, os.SEEK_CUR) == end - 105000)
+    print(len(os.pread(fd, 500, end - 20)), os.pread(fd, 500, end + 4096))
+    # What fails on the way leaves nothing behind.
+    os.lseek(fd, 7, os.SEEK_SET)
+    for read in (lambda: os.pread(fd, 1, -1),
+                 lambda: LIBC.pread(fd, ctypes.c_void_p(8), 16,
+                                    ctypes.c_long(2000))):
+        try:
+            print(read(), os.strerror(ctypes.get_errno()))
+        except OSError as error:
+            print(error.strerror)
+        print(os.read(fd, 4))
+    return 0
+
+
 def entropy(path):
     """The kernel's random numbers; only a privileged opener may add to them."""
     fd = os.open(path, os.O_RDWR)
@@ -455,6 +485,7 @@ def main():
                 "hidraw": hidraw, "rtc": rtc, "tun": tun,
                 "uhid": uhid, "serial": serial, "watchdog": watchdog,
                 "usb": usb, "loop-control": loop_control, "random": entropy,
+                "positions": positions,
                 "make-dev": make_dev}
     sys.stdout.reconfigure(line_buffering=True)
     return programs[sys.argv[1]](*sys.argv[2:])

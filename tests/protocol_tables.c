@@ -24,6 +24,7 @@
 #define KIND_DEC ""
 #define KIND_HEX ""
 #define KIND_RESULT ""
+#define KIND_SIGNED ""
 #define KIND_PAD " (checked)"
 
 static size_t at;

@@ -106,12 +106,16 @@ static const struct {
 	{ PROTO_OPEN, 1, { 1 }, 24, "OPEN: header.length 40, but it has no payload" },
 	{ PROTO_OPEN, 1, { 1 }, 4, "OPEN: header.length 20 is less than" },
 	{ PROTO_INTERRUPT, 9, { 0 }, 8, "INTERRUPT: header.tag" },
-	/* READ's pad, after handle, size, flags and bulk. */
-	{ PROTO_READ, 1, { [20] = 1 }, 24, "READ: pad is 0x1" },
+	/* `at`, after handle, size, flags and bulk; and a position without it. */
+	{ PROTO_READ, 1, { [16] = 0xff, 0xff, 0xff, 0xff, [20] = 2 }, 32, "READ: at 2, position 0" },
+	{ PROTO_READ, 1, { [16] = 0xff, 0xff, 0xff, 0xff, [24] = 7 }, 32, "READ: at 0, position 7" },
+	{ PROTO_WRITE, 1, { [16] = 0xff, 0xff, 0xff, 0xff, [20] = 2 }, 32, "WRITE: at 2, position 0" },
+	/* POLL's pad. */
+	{ PROTO_POLL, 1, { [12] = 1 }, 16, "POLL: pad is 0x1" },
 	/* WRITE says 5 bytes, bulk none, but brings 3. */
-	{ PROTO_WRITE, 1, { [8] = 5, [16] = 0xff, 0xff, 0xff, 0xff }, 27, "WRITE: size 5, but 3" },
+	{ PROTO_WRITE, 1, { [8] = 5, [16] = 0xff, 0xff, 0xff, 0xff }, 35, "WRITE: size 5, but 3" },
 	/* WRITE with a bulk slot and bytes besides. */
-	{ PROTO_WRITE, 1, { [8] = 5 }, 29, "WRITE: size 5, but 5" },
+	{ PROTO_WRITE, 1, { [8] = 5 }, 37, "WRITE: size 5, but 5" },
 	/* IOCTL: n_ranges is at 32. */
 	{ PROTO_IOCTL, 1, { [32] = 1, [33] = 1 }, 40, "IOCTL: n_ranges 257 is over 256" },
 	{ PROTO_IOCTL, 1, { [32] = 1 }, 40, "IOCTL: n_ranges 1 does not fit" },

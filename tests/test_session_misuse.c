@@ -171,6 +171,57 @@ START_TEST(mappings)
 }
 END_TEST
 
+static int64_t read_at(struct raw *raw, uint64_t handle, int64_t position)
+{
+	struct proto_read body = { .handle = handle, .size = 8, .bulk = PROTO_BULK_NONE, .at = 1,
+				   .position = position };
+
+	raw_send(raw, PROTO_READ, ++raw->tag, &body, sizeof(body), NULL, 0);
+	return ((const struct proto_read_answer *)raw_expect(raw, PROTO_READ_ANSWER))->result;
+}
+
+static int64_t write_at(struct raw *raw, uint64_t handle, int64_t position)
+{
+	struct proto_write body = { .handle = handle, .size = 8, .bulk = PROTO_BULK_NONE, .at = 1,
+				    .position = position };
+
+	raw_send(raw, PROTO_WRITE, ++raw->tag, &body, sizeof(body), "abcdefgh", 8);
+	return ((const struct proto_write_answer *)raw_expect(raw, PROTO_WRITE_ANSWER))->result;
+}
+
+static int64_t seek(struct raw *raw, uint64_t handle, int64_t offset, uint32_t whence)
+{
+	struct proto_lseek body = { .handle = handle, .offset = offset, .whence = whence };
+
+	raw_send(raw, PROTO_LSEEK, ++raw->tag, &body, sizeof(body), NULL, 0);
+	return ((const struct proto_lseek_answer *)raw_expect(raw, PROTO_LSEEK_ANSWER))->result;
+}
+
+/* The kernel says what it thinks of them. */
+START_TEST(positions)
+{
+	static struct raw evil;
+	int64_t zero, tty;
+
+	rig_evil(&evil);
+	zero = rig_open(&evil, "zero", O_RDWR);
+	tty = rig_open(&evil, "tty", O_RDWR | O_NONBLOCK);
+	ck_assert_int_gt(zero, 0);
+	ck_assert_int_gt(tty, 0);
+	ck_assert_int_eq(seek(&evil, zero, -100000, SEEK_CUR), 0);
+	ck_assert_int_eq(seek(&evil, zero, INT64_MIN, SEEK_END), 0);
+	ck_assert_int_eq(seek(&evil, tty, 0, SEEK_CUR), -ESPIPE);
+	ck_assert_int_eq(read_at(&evil, zero, INT64_MAX / 2), 8);
+	ck_assert_int_eq(read_at(&evil, zero, -1), -EINVAL);
+	ck_assert_int_eq(write_at(&evil, zero, 5), 8);
+	ck_assert_int_eq(write_at(&evil, zero, INT64_MIN), -EINVAL);
+	/* A terminal has none. */
+	ck_assert_int_eq(read_at(&evil, tty, 5), -ESPIPE);
+	ck_assert_int_eq(write_at(&evil, tty, 5), -ESPIPE);
+	raw_fini(&evil);
+}
+END_TEST
+
 START_TEST(handle_of_another_guest)
 {
 	struct proto_write write = { .handle = rig_good_handle(), .bulk = PROTO_BULK_NONE };
@@ -308,6 +359,7 @@ TCase *case_misuse(void)
 	tcase_add_test(tcase, as_many_as_agreed);
 	tcase_add_test(tcase, interrupt_of_nothing);
 	tcase_add_test(tcase, interrupt_ends_a_read);
+	tcase_add_test(tcase, positions);
 	tcase_add_test(tcase, handle_of_another_guest);
 	tcase_add_test(tcase, mappings);
 	tcase_add_test(tcase, made_up_handles);

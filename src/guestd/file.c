@@ -40,6 +40,7 @@ void file_free(struct file *file)
 	*at = file->next;
 	if (file->poll_handle)
 		fuse_pollhandle_destroy(file->poll_handle);
+	position_forget(file);
 	free(file);
 	node->n_files--;
 	node_put(node);

@@ -65,13 +65,13 @@ static void cuse_release(fuse_req_t request, struct fuse_file_info *info)
 
 static void cuse_read(fuse_req_t request, size_t size, off_t offset, struct fuse_file_info *info)
 {
-	call_read(request, file_of(info), size, info->flags);
+	call_read(request, file_of(info), size, offset, info->flags);
 }
 
 static void cuse_write(fuse_req_t request, const char *data, size_t size, off_t offset,
 		       struct fuse_file_info *info)
 {
-	call_write(request, file_of(info), data, size, info->flags);
+	call_write(request, file_of(info), data, size, offset, info->flags);
 }
 
 static void cuse_ioctl(fuse_req_t request, int command, void *argument, struct fuse_file_info *info,

@@ -182,13 +182,13 @@ static void fuse_release(fuse_req_t request, fuse_ino_t ino, struct fuse_file_in
 static void fuse_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset,
 		      struct fuse_file_info *info)
 {
-	call_read(request, file_of(info), size, info->flags);
+	call_read(request, file_of(info), size, 0, info->flags);
 }
 
 static void fuse_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 		       struct fuse_file_info *info)
 {
-	call_write(request, file_of(info), data, size, info->flags);
+	call_write(request, file_of(info), data, size, 0, info->flags);
 }
 
 static void fuse_ioctl(fuse_req_t request, fuse_ino_t ino, unsigned int command, void *argument,

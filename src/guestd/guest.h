@@ -34,6 +34,7 @@ struct frontend_ops;
 struct mmhelper_fetch;
 struct on_demand_want;
 struct on_demand_writing;
+struct position;
 
 struct node {
 	struct node *next;
@@ -56,6 +57,7 @@ struct file {
 	uint32_t ready; /* last known mask of them */
 	uint64_t ready_ns; /* when it was learnt */
 	struct fuse_pollhandle *poll_handle; /* who waits for a change, or NULL */
+	struct position *positions; /* where threads are about to read or write, other than at its own */
 	uint64_t async; /* the module's number of the open file, if SIGIO was asked for */
 	struct layout_facts facts; /* what ioctls have settled */
 };
@@ -232,8 +234,10 @@ void file_all_dead(struct guest *guest);
 /* request.c: the requests of programs, as the frontends get them. */
 void call_open(struct node *node, fuse_req_t request, const struct fuse_file_info *info);
 void call_release(fuse_req_t request, struct file *file);
-void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags);
-void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags);
+/* `done`: the bytes of the same call that came before these. */
+void call_read(fuse_req_t request, struct file *file, size_t size, off_t done, uint32_t flags);
+void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, off_t done,
+		uint32_t flags);
 void call_poll(fuse_req_t request, struct file *file, uint32_t events, struct fuse_pollhandle *handle);
 /* True while the answer to an open is being written to the kernel. */
 bool call_opening(void);
@@ -309,6 +313,13 @@ int mapping_fasync_done(struct guest *guest, struct call *call, const struct pro
  * kernel module. */
 void direct_request(fuse_req_t request, struct file *file, const struct mmhelper_fetch *fetch);
 int direct_done(struct guest *guest, struct call *call, const struct proto_message *message);
+
+/* position.c: pread(2) and pwrite(2). Serves a request of the kernel module. */
+void position_request(fuse_req_t request, struct file *file, const struct mmhelper_fetch *fetch);
+/* Whether the thread's next `size` bytes, of a call that has had `done`, are those at
+ * *positionp of the device. */
+bool position_take(struct file *file, pid_t pid, uint64_t done, uint64_t size, int64_t *positionp);
+void position_forget(struct file *file);
 
 /* place.c: mappings of device memory. */
 /* A PLACE ends: without success the host hears of it. */

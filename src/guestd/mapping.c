@@ -149,6 +149,10 @@ bool mapping_request(fuse_req_t request, struct file *file, uint64_t token)
 		descriptor_named(guest, request, file, token);
 		return true;
 	}
+	if (fetch.kind == MMHELPER_AT) {
+		position_request(request, file, &fetch);
+		return true;
+	}
 	if (fetch.kind == MMHELPER_READ || fetch.kind == MMHELPER_WRITE) {
 		direct_request(request, file, &fetch);
 		return true;

@@ -46,7 +46,7 @@ void call_release(fuse_req_t request, struct file *file)
 	call_submit(call, NULL, 0);
 }
 
-void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flags)
+void call_read(fuse_req_t request, struct file *file, size_t size, off_t done, uint32_t flags)
 {
 	struct call *call = call_new_on(file, PROTO_READ, request);
 
@@ -59,10 +59,13 @@ void call_read(fuse_req_t request, struct file *file, size_t size, uint32_t flag
 		.flags = flags,
 		.bulk = PROTO_BULK_NONE,
 	};
+	call->body.read.at = position_take(file, fuse_req_ctx(request)->pid, done, size,
+					   &call->body.read.position);
 	call_submit(call, NULL, 0);
 }
 
-void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, uint32_t flags)
+void call_write(fuse_req_t request, struct file *file, const char *data, size_t size, off_t done,
+		uint32_t flags)
 {
 	struct call *call = call_new_on(file, PROTO_WRITE, request);
 
@@ -75,6 +78,8 @@ void call_write(fuse_req_t request, struct file *file, const char *data, size_t 
 		.flags = flags,
 		.bulk = PROTO_BULK_NONE,
 	};
+	call->body.write.at = position_take(file, fuse_req_ctx(request)->pid, done, size,
+					    &call->body.write.position);
 	call_submit(call, data, size);
 }
 

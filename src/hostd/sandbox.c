@@ -52,7 +52,7 @@ static int user_become(uint32_t uid)
 static const int allowed_calls[] = {
 	/* the guest's operations */
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(ioctl), SCMP_SYS(poll), SCMP_SYS(close), SCMP_SYS(fcntl),
-	SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
+	SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
 	/* rings, readiness, supervisor */
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(io_uring_enter), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
 	SCMP_SYS(shutdown),

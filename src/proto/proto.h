@@ -58,6 +58,7 @@ enum proto_kind {
 	PROTO_KIND_DEC,
 	PROTO_KIND_HEX,
 	PROTO_KIND_RESULT, /* signed; negative values are a device's errno */
+	PROTO_KIND_SIGNED,
 	PROTO_KIND_PAD, /* must be zero */
 };
 
@@ -114,7 +115,8 @@ enum proto_kind {
 	F(uint32_t, size, DEC, "bytes asked for")                                        \
 	F(uint32_t, flags, HEX, "the open file's present flags: O_NONBLOCK counts")      \
 	F(uint32_t, bulk, DEC, "bulk slot for the data, or PROTO_BULK_NONE")             \
-	F(uint32_t, pad, PAD, "zero")
+	F(uint32_t, at, DEC, "1: as pread(2) from `position` on; 0: as read(2)")         \
+	F(int64_t, position, SIGNED, "byte of the device; without `at` zero")
 
 #define PROTO_READ_ANSWER_FIELDS(F)                                                      \
 	F(int64_t, result, RESULT, "bytes read, or a negative errno")                    \
@@ -126,7 +128,8 @@ enum proto_kind {
 	F(uint32_t, size, DEC, "bytes to write")                                         \
 	F(uint32_t, flags, HEX, "the open file's present flags: O_NONBLOCK counts")      \
 	F(uint32_t, bulk, DEC, "bulk slot that holds the data, or PROTO_BULK_NONE")      \
-	F(uint32_t, pad, PAD, "zero")
+	F(uint32_t, at, DEC, "1: as pwrite(2) from `position` on; 0: as write(2)")       \
+	F(int64_t, position, SIGNED, "byte of the device; without `at` zero")
 
 #define PROTO_WRITE_ANSWER_FIELDS(F)                                                     \
 	F(int64_t, result, RESULT, "bytes written, or a negative errno")                 \
@@ -188,7 +191,7 @@ enum proto_kind {
 
 #define PROTO_LSEEK_FIELDS(F)                                                            \
 	F(uint64_t, handle, HEX, "the open file")                                        \
-	F(int64_t, offset, RESULT, "lseek(2) offset, in bytes")                          \
+	F(int64_t, offset, SIGNED, "lseek(2) offset, in bytes")                          \
 	F(uint32_t, whence, DEC, "lseek(2) whence")                                      \
 	F(uint32_t, pad, PAD, "zero")
 
