@@ -19,9 +19,10 @@
  * ---- guest ----
  *
  * A program's mmap(2), lseek(2), fcntl(O_ASYNC), and large read(2) or write(2), on an
- * adopted node, and what it says of the place in pread(2) or pwrite(2), becomes an ioctl of that node for its CUSE daemon: this command, and a
- * token as argument. The daemon fetches what is asked by the token, supplies the
- * result, and answers the ioctl with 0, or with a negative errno for the program.
+ * adopted node, and what it says of the place in pread(2) or pwrite(2), becomes an ioctl
+ * of that node for its CUSE daemon: this command, and a token as argument. The daemon
+ * fetches what is asked by the token, supplies the result, and answers the ioctl with 0,
+ * or with a negative errno for the program.
  */
 #define MMHELPER_NODE_REQUEST _IO(0xf9, 0x50)
 
