@@ -161,11 +161,12 @@ static int64_t call(uint64_t handle, uint32_t command, uint32_t size, bool root_
 				    .n_ranges = (size != 0) + (far_size != 0) };
 	struct {
 		struct proto_range ranges[2];
-		uint8_t bytes[1024];
+		uint8_t bytes[2 * PROTO_PAGE];
 	} payload = { 0 };
 	uint8_t *bytes = (uint8_t *)(payload.ranges + body.n_ranges);
 	uint64_t far = FAR_ADDRESS;
 
+	ck_assert_uint_le(size + far_size, sizeof(payload.bytes));
 	payload.ranges[0] = (struct proto_range){
 		ADDRESS, size, PROTO_RANGE_IN | (root_out ? PROTO_RANGE_OUT : 0) };
 	if (far_size)
