@@ -117,6 +117,10 @@ struct mmhelper_give {
 #define MMHELPER_GIVE_CLOEXEC 1u
 #define MMHELPER_IOCTL_GIVEN (-0x5041524f) /* no errno */
 
+/* An answer to an ioctl of an adopted node: ENOSYS for the program. That number itself
+ * FUSE makes ENOTTY. */
+#define MMHELPER_IOCTL_NOSYS (-0x50415250)
+
 /* An ioctl that takes one: what is descriptor `fd` of the thread that waits in it?
  * EBADF: none is open there; EINVAL: it is no file of the daemon's nodes. Else the
  * daemon is asked for its name by a request on it, and gets its own RESULT back: not

@@ -317,19 +317,29 @@ static unsigned int ioctl_flags(const struct file *file)
 	       (file->f_flags & O_NONBLOCK ? MMHELPER_IOCTL_NONBLOCK : 0);
 }
 
+/* The program's result for the daemon's. */
+static long ioctl_result(long r)
+{
+	switch (r) {
+	case MMHELPER_IOCTL_GIVEN:
+		return descriptor_take();
+	case MMHELPER_IOCTL_NOSYS:
+		return -ENOSYS;
+	default:
+		return r;
+	}
+}
+
 static long node_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
-	long r = fuse_do_ioctl(file, command, arg, ioctl_flags(file));
-
-	return r == MMHELPER_IOCTL_GIVEN ? descriptor_take() : r;
+	return ioctl_result(fuse_do_ioctl(file, command, arg, ioctl_flags(file)));
 }
 
 #ifdef CONFIG_COMPAT
 static long node_compat_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
-	long r = fuse_do_ioctl(file, command, arg, ioctl_flags(file) | FUSE_IOCTL_COMPAT);
-
-	return r == MMHELPER_IOCTL_GIVEN ? descriptor_take() : r;
+	return ioctl_result(fuse_do_ioctl(file, command, arg,
+					  ioctl_flags(file) | FUSE_IOCTL_COMPAT));
 }
 #endif
 

@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libdrm/drm.h>
+#include <linux/dma-heap.h>
 #include <linux/media.h>
 #include <linux/videodev2.h>
 #include <sound/asound.h>
@@ -416,6 +418,31 @@ START_TEST(v4l2_descriptor_that_is_made)
 }
 END_TEST
 
+/* dma_heap_ioctl_allocate(): the place of the descriptor must be zero. */
+static int heap_driver(uint64_t argument)
+{
+	struct dma_heap_allocation_data data;
+
+	if (driver_read(&data, argument, sizeof(data)) < 0)
+		return -EFAULT;
+	found[0] = data.fd;
+	data.fd = 5;
+	return data.len == 8192 ? driver_write(argument, &data, sizeof(data)) : -EINVAL;
+}
+
+START_TEST(heap_descriptor)
+{
+	struct dma_heap_allocation_data data = { .len = 8192, .fd_flags = O_RDWR };
+
+	ck_assert_int_eq(trip(row_of(DMA_HEAP_IOCTL_ALLOC), &data, heap_driver), 0);
+	ck_assert_int_eq(found[0], 0);
+	/* Which one the program gets is settled elsewhere. */
+	ck_assert_int_eq(data.fd, 0);
+	data.fd = 1;
+	ck_assert_int_eq(trip(row_of(DMA_HEAP_IOCTL_ALLOC), &data, heap_driver), -EINVAL);
+}
+END_TEST
+
 /* ---- media ---- */
 
 /* __media_device_enum_links(): as many as the entity has. */
@@ -626,6 +653,7 @@ TCase *case_rows(void)
 	tcase_add_test(tcase, v4l2_unknown_types_are_invalid);
 	tcase_add_test(tcase, v4l2_descriptors);
 	tcase_add_test(tcase, v4l2_descriptor_that_is_made);
+	tcase_add_test(tcase, heap_descriptor);
 	tcase_add_test(tcase, media_links);
 	tcase_add_test(tcase, alsa_channels);
 	tcase_add_test(tcase, alsa_frames_before_setup);

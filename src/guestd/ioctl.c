@@ -175,6 +175,15 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 	}
 }
 
+/* Ends a call as the driver did. */
+static void ioctl_end(struct call *call, int64_t result)
+{
+	if (result == -ENOSYS && (call->body.ioctl.flags & PROTO_IOCTL_FLAGS))
+		result = MMHELPER_IOCTL_NOSYS;
+	fuse_reply_ioctl(call_take(call), result, NULL, 0);
+	call_end(call, EIO);
+}
+
 /* The answer to a call on demand: writes what the driver changed. */
 static int on_demand_done(struct guest *guest, struct call *call, const struct proto_message *message)
 {
@@ -189,8 +198,7 @@ static int on_demand_done(struct guest *guest, struct call *call, const struct p
 	call_detach(call);
 	if (on_demand_write(guest, call->pid, message) < 0 || call->write_failed)
 		result = -EFAULT;
-	fuse_reply_ioctl(call_take(call), result, NULL, 0);
-	call_end(call, EIO);
+	ioctl_end(call, result);
 	return 0;
 }
 
@@ -252,7 +260,6 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 		descriptor_made(call, connection, &descriptor, result);
 		return 0;
 	}
-	fuse_reply_ioctl(call_take(call), result, NULL, 0);
-	call_end(call, EIO);
+	ioctl_end(call, result);
 	return 0;
 }

@@ -44,7 +44,7 @@ const struct layout_table *const layout_tables[] = {
 	&layout_watchdog, &layout_v4l2, &layout_media, &layout_cec, &layout_dvb,
 	&layout_sound, &layout_sequencer, &layout_tty, &layout_tun, &layout_drm,
 	&layout_virtgpu, &layout_fb, &layout_ptp, &layout_spi, &layout_i2c, &layout_console,
-	&layout_netmap, &layout_gpio, &layout_descriptor, NULL,
+	&layout_netmap, &layout_gpio, &layout_dma_heap, &layout_descriptor, NULL,
 };
 
 static uint32_t index_hash(uint32_t command)

@@ -74,6 +74,7 @@ enum layout_kind {
 #define LAYOUT_OF_PARENT 16u /* the count is in the structure that points to this one */
 #define LAYOUT_OBJECT_OF_PARENT 32u /* so are group and index */
 #define LAYOUT_DONE 64u /* KEPT without access: the driver has done what it should with the memory */
+#define LAYOUT_ZERO 128u /* DESCRIPTOR, OUT: the driver finds 0 where it puts the number, not -1 */
 
 struct layout_type;
 

@@ -316,6 +316,7 @@ extern const struct layout_table layout_ptp;
 extern const struct layout_table layout_spi;
 extern const struct layout_table layout_i2c;
 extern const struct layout_table layout_gpio;
+extern const struct layout_table layout_dma_heap;
 extern const struct layout_table layout_descriptor;
 
 #endif

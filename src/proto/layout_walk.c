@@ -274,7 +274,8 @@ static int descriptor_walk(struct walk *walk, uint8_t *structure, const struct l
 		return -ENOMEM;
 	if ((part->access & LAYOUT_IN) && (int32_t)value >= 0)
 		walk->n_taken++;
-	return fixup_push(walk, part, structure, memory, value, (uint32_t)-1);
+	return fixup_push(walk, part, structure, memory, value,
+			  part->flags & LAYOUT_ZERO ? 0 : (uint32_t)-1);
 }
 
 static int structure_walk(struct walk *walk, const struct spot *spot);
