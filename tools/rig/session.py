@@ -159,8 +159,9 @@ class Session(Runner):
         self.pump(lambda: command.status is not None, BOOT_SECONDS,
                   f"{what} takes too long: see the logs")
         if command.status:
-            raise RigError(RIG, f"{what} failed (status {command.status}): "
-                           "see the messages above and the logs")
+            kind = BootError if self.tripled() else RigError
+            raise kind(RIG, f"{what} failed (status {command.status}): "
+                       "see the messages above and the logs")
 
     def check(self):
         """Raise if QEMU or the guest domain is dead."""
