@@ -144,16 +144,16 @@ def string_address(value):
 
 # ---- Sound ----
 
-FRAMES = 24000
-SILENCE = 4800
+FRAMES = 8000
+SILENCE = 800
 
 
 def make_sound(path, sample, channels):
-    """Half a second of noise without a silent frame."""
+    """A second of noise without a silent frame."""
     width = {"S16_LE": 2, "S32_LE": 4}[sample]
     noise = random.Random(7)
     with wave.open(path, "wb") as out:
-        out.setparams((int(channels), width, 48000, 0, "NONE", ""))
+        out.setparams((int(channels), width, 8000, 0, "NONE", ""))
         out.writeframes(noise.randbytes(
             FRAMES * width * int(channels)).replace(b"\0", b"\1"))
         out.writeframes(bytes(SILENCE * width * int(channels)))

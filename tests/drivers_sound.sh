@@ -53,16 +53,19 @@ filter_alsa_parameters() {
 
 # Play into one end, record from the other; the sound must come out as it went in. A
 # tail of silence follows it, since the driver drops what has not passed when the
-# player stops, and the recorder takes a quarter of a second at a time.
+# player stops. An emulated machine that shares its processors falls seconds behind:
+# hence the low rate, with which the recorder's buffer lasts half a minute, and a
+# recorder that goes on until it has as much as there was time for (4 bytes a frame).
 sound_loop() {
 	program make-sound "$scratch/in.wav" "$1" "$2"
 	rm -f "$scratch/out.wav"
-	$recorder -D hw:Loopback,1,0 -q -f "$1" -r 48000 -c "$2" --buffer-size=240000 --period-size=12000 \
+	since=$(date +%s)
+	$recorder -D hw:Loopback,1,0 -q -f "$1" -r 8000 -c "$2" --buffer-size=240000 --period-size=2000 \
 		"$scratch/out.wav" &
 	recording=$!
 	await 60 larger_than "$scratch/out.wav" 1000
-	$player -D hw:Loopback,0,0 -q --buffer-size=96000 --period-size=12000 "$scratch/in.wav"
-	sleep 0.6
+	$player -D hw:Loopback,0,0 -q --buffer-size=16000 --period-size=2000 "$scratch/in.wav"
+	await 60 larger_than "$scratch/out.wav" $((($(date +%s) - since + 1) * 8000 * 4))
 	kill -INT $recording
 	wait $recording
 	program compare-sound "$scratch/in.wav" "$scratch/out.wav"
