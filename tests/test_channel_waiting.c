@@ -286,6 +286,34 @@ START_TEST(tunes_itself)
 }
 END_TEST
 
+/* Waits that took so long, until the budget is (or is not) nothing. Returns how many. */
+static int waits_until(uint64_t ns, bool spins)
+{
+	int n = 0;
+
+	while ((channel_spin_budget_ns(host) != 0) != spins && n < 1000) {
+		channel_waited(host, channel_now_ns() - ns);
+		n++;
+	}
+	return n;
+}
+
+/* Waiting may take so long only because nobody spins. */
+START_TEST(tries_to_spin_now_and_then)
+{
+	host->poll_us = CHANNEL_POLL_AUTO;
+	host->spin_max_ns = 100000000;
+	host->gap_ns = 2 * host->spin_max_ns;
+	ck_assert_int_gt(waits_until(150000000, true), 100); /* seldom */
+	ck_assert_uint_eq(channel_spin_budget_ns(host), host->spin_max_ns);
+	ck_assert_int_le(waits_until(150000000, false), 20); /* it was no use, and ends soon */
+	ck_assert_int_gt(waits_until(150000000, true), 100);
+	ck_assert_int_eq(waits_until(1000, false), 1000); /* it was, and goes on */
+	host->gap_ns = 4 * host->spin_max_ns;
+	ck_assert_int_eq(waits_until(500000000, true), 1000); /* far too long: no trial */
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	int result, poll_us;
@@ -330,6 +358,7 @@ TCase *waiting_case(void)
 	tcase_add_test(tcase, has_no_bulk_without_slots);
 	tcase_add_test(tcase, spins_as_told);
 	tcase_add_test(tcase, tunes_itself);
+	tcase_add_test(tcase, tries_to_spin_now_and_then);
 	tcase_add_loop_test(tcase, parses_poll_us, 0, sizeof(polls) / sizeof(polls[0]));
 	return tcase;
 }

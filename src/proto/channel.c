@@ -23,6 +23,11 @@
 #define SPIN_MIN_NS 10000u
 #define GAP_CAPS 4 /* one long pause says no more than so many spin_max_ns */
 #define GAP_WEIGHT 8
+/* Two sides that both sleep make each other's waiting longer than it would be if one of
+ * them spun, and would never find that out: so now and then one tries. */
+#define TRIAL_GAPS 3 /* what takes longer than so many spin_max_ns gets no trial */
+#define TRIAL_EVERY 256 /* waits */
+#define TRIAL_WAITS 16
 #define GLANCE_ROUNDS 128
 
 int channel_buffer_init(struct channel_buffer *buffer)
@@ -253,7 +258,7 @@ uint32_t channel_spin_budget_ns(const struct channel *channel)
 	if (channel->poll_us >= 0)
 		return channel->poll_us * 1000u;
 	if (channel->gap_ns >= channel->spin_max_ns)
-		return 0;
+		return channel->waits > TRIAL_EVERY ? channel->spin_max_ns : 0;
 	budget = 4 * channel->gap_ns + SPIN_MIN_NS;
 	return budget < channel->spin_max_ns ? budget : channel->spin_max_ns;
 }
@@ -306,6 +311,11 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 	if (gap > GAP_CAPS * (uint64_t)channel->spin_max_ns)
 		gap = GAP_CAPS * channel->spin_max_ns;
 	channel->gap_ns += ((int32_t)gap - (int32_t)channel->gap_ns) / GAP_WEIGHT;
+	channel->waits++;
+	if (channel->gap_ns < channel->spin_max_ns ||
+	    channel->gap_ns >= TRIAL_GAPS * (uint64_t)channel->spin_max_ns ||
+	    channel->waits > TRIAL_EVERY + TRIAL_WAITS)
+		channel->waits = 0;
 }
 
 int channel_hello(struct channel *channel, uint32_t max_in_flight)

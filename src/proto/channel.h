@@ -31,6 +31,7 @@ struct channel {
 	int poll_us; /* CHANNEL_POLL_AUTO, or microseconds */
 	uint32_t spin_max_ns; /* when sleeping is cheaper than spinning on */
 	uint32_t gap_ns; /* running average of how long waiting took */
+	uint32_t waits; /* that were a little too long to spin, since spinning was tried */
 	struct proto_fault fault; /* why the last call returned -EPROTO */
 };
 
