@@ -303,13 +303,13 @@ START_TEST(tries_to_spin_now_and_then)
 {
 	host->poll_us = CHANNEL_POLL_AUTO;
 	host->spin_max_ns = 100000000;
-	host->gap_ns = 2 * host->spin_max_ns;
+	host->gap_ns = 3 * (host->spin_max_ns / 2);
 	ck_assert_int_gt(waits_until(150000000, true), 100); /* seldom */
 	ck_assert_uint_eq(channel_spin_budget_ns(host), host->spin_max_ns);
 	ck_assert_int_le(waits_until(150000000, false), 20); /* it was no use, and ends soon */
 	ck_assert_int_gt(waits_until(150000000, true), 100);
 	ck_assert_int_eq(waits_until(1000, false), 1000); /* it was, and goes on */
-	host->gap_ns = 4 * host->spin_max_ns;
+	host->gap_ns = 2 * host->spin_max_ns;
 	ck_assert_int_eq(waits_until(500000000, true), 1000); /* far too long: no trial */
 }
 END_TEST

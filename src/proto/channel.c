@@ -21,11 +21,11 @@
 #define SPIN_WAKES 4 /* spinning may last as long as so many wake-ups there and back */
 #define SPIN_LIMIT_NS 5000000u
 #define SPIN_MIN_NS 10000u
-#define GAP_CAPS 4 /* one long pause says no more than so many spin_max_ns */
+#define GAP_CAPS 2 /* one long pause says no more than so many spin_max_ns: it pays if most are short */
 #define GAP_WEIGHT 8
 /* Two sides that both sleep make each other's waiting longer than it would be if one of
  * them spun, and would never find that out: so now and then one tries. */
-#define TRIAL_GAPS 3 /* what takes longer than so many spin_max_ns gets no trial */
+#define TRIAL_QUARTERS 7 /* of spin_max_ns: what takes longer, almost always, gets no trial */
 #define TRIAL_EVERY 256 /* waits */
 #define TRIAL_WAITS 16
 #define GLANCE_ROUNDS 128
@@ -313,7 +313,7 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 	channel->gap_ns += ((int32_t)gap - (int32_t)channel->gap_ns) / GAP_WEIGHT;
 	channel->waits++;
 	if (channel->gap_ns < channel->spin_max_ns ||
-	    channel->gap_ns >= TRIAL_GAPS * (uint64_t)channel->spin_max_ns ||
+	    channel->gap_ns >= channel->spin_max_ns / 4u * TRIAL_QUARTERS ||
 	    channel->waits > TRIAL_EVERY + TRIAL_WAITS)
 		channel->waits = 0;
 }
