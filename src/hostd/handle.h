@@ -40,6 +40,7 @@ struct handle {
 	uint32_t armed; /* what the kernel watches now; 0: nothing */
 	bool disarming; /* the watch is being taken back */
 	bool unpollable; /* always the same: not worth watching */
+	bool crowded; /* its driver's poll has too many queues for io_uring */
 	uint32_t n_ended; /* watches that ended by themselves, in a row */
 	uint32_t sample_serial; /* atomic: samples begun */
 	uint32_t published_serial; /* the latest begun of those that count */

@@ -29,6 +29,7 @@ struct handle;
 struct readiness {
 	struct io_uring ring;
 	int wake_fd;
+	int crowd_fd; /* an epoll with the handles that the io_uring does not take */
 	pthread_t thread;
 	pthread_cond_t disarmed; /* a handle's poll was taken back */
 	bool changed; /* some handle's `events` or `released` differs from `armed` */
