@@ -161,9 +161,13 @@ static void handle_sample(struct session *session, struct handle *handle)
 	uint32_t serial, mask;
 
 	handle->n_users++;
+	handle->sampling = true;
 	pthread_mutex_unlock(&session->lead.lock);
 	mask = handle_sample_take(handle, &serial);
 	pthread_mutex_lock(&session->lead.lock);
+	handle->sampling = false;
+	if (!handle->events)
+		pthread_cond_broadcast(&session->readiness.disarmed);
 	handle_sample_publish(handle, serial, mask);
 	handle->told = false;
 	session->backlog = true;
@@ -196,7 +200,7 @@ static void handle_event(struct session *session, const struct io_uring_cqe *cqe
 		handle->n_ended = 0;
 	else
 		poll_ended(session, handle, cqe->res);
-	if (cqe->res > 0 && !handle->released)
+	if (cqe->res > 0 && !handle->released && handle->events)
 		handle_sample(session, handle);
 }
 
@@ -326,4 +330,17 @@ void readiness_forget(struct session *session, struct handle *handle)
 		readiness_wake(session);
 		lead_wait(&session->lead, &session->readiness.disarmed);
 	}
+}
+
+void readiness_unwatch(struct session *session, struct handle *handle)
+{
+	if (!handle->events)
+		return;
+	handle->n_users++;
+	handle_unwatch(handle);
+	while ((handle->armed || handle->sampling) && !handle->events) {
+		readiness_wake(session);
+		lead_wait(&session->lead, &session->readiness.disarmed);
+	}
+	handle->n_users--; /* the caller's operation goes on to use it */
 }
