@@ -14,7 +14,7 @@
 LANES="video sound memory"
 lane_video="
 	v4l2_compliance v4l2_compliance_more v4l2_all v4l2_formats v4l2_controls v4l2_set_get v4l2_compound
-	v4l2_edid v4l2_vbi v4l2_audio v4l2_read v4l2_32 v4l2_stream v4l2_dmabuf v4l2_odd v4l2_event media
+	v4l2_edid v4l2_vbi v4l2_audio v4l2_read v4l2_32 v4l2_stream v4l2_resize v4l2_dmabuf v4l2_odd v4l2_event media
 "
 lane_sound="
 	amixer_contents amixer_set alsactl_store alsactl_restore alsa_list alsa_parameters alsa_loop alsa_loop_32

@@ -422,6 +422,35 @@ def tun(path):
     return 0
 
 
+def v4l2_resize(path):
+    """Pictures of two sizes, waited for by select, from one open file."""
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    capture, mmap_memory = 1, 1
+    video = struct.pack("=i", capture)
+    for width, height in ((640, 360), (320, 180), (640, 360)):
+        pixels = bytearray(208)
+        struct.pack_into("=I4xIII", pixels, 0, capture, width, height,
+                         0x56595559)
+        tried(fd, "format", code(BOTH, "V", 5, 208), pixels)
+        print(struct.unpack_from("=II", pixels, 8))
+        buffers = tried(fd, "buffers", code(BOTH, "V", 8, 20),
+                        struct.pack("=IIIII", 2, capture, mmap_memory, 0, 0))
+        for index in range(struct.unpack("=I16x", buffers)[0]):
+            buffer = bytearray(88)
+            struct.pack_into("=II52xI", buffer, 0, index, capture, mmap_memory)
+            tried(fd, "queue", code(BOTH, "V", 15, 88), buffer)
+        tried(fd, "start", code(IN, "V", 18, 4), video)
+        print("ready", len(select.select([fd], [], [fd], 20)[0]))
+        buffer = bytearray(88)
+        struct.pack_into("=II52xI", buffer, 0, 0, capture, mmap_memory)
+        tried(fd, "take", code(BOTH, "V", 17, 88), buffer)
+        print("bytes", struct.unpack_from("=I", buffer, 8)[0])
+        tried(fd, "stop", code(IN, "V", 19, 4), video)
+        tried(fd, "no buffers", code(BOTH, "V", 8, 20),
+              struct.pack("=IIIII", 0, capture, mmap_memory, 0, 0))
+    return 0
+
+
 # ---- The guest's /dev ----
 
 OWN = ("null", "zero", "full", "urandom", "tty")
@@ -485,7 +514,7 @@ def main():
                 "hidraw": hidraw, "rtc": rtc, "tun": tun,
                 "uhid": uhid, "serial": serial, "watchdog": watchdog,
                 "usb": usb, "loop-control": loop_control, "random": entropy,
-                "positions": positions,
+                "positions": positions, "v4l2-resize": v4l2_resize,
                 "make-dev": make_dev}
     sys.stdout.reconfigure(line_buffering=True)
     return programs[sys.argv[1]](*sys.argv[2:])

@@ -214,6 +214,12 @@ case_v4l2_stream() {
 # How many frames a second there were.
 filter_v4l2_stream() { tr -d '<>' | sed 's/[0-9.]* fps//g'; }
 
+# Another size in the same open file, after polls.
+case_v4l2_resize() {
+	v4l2_reset
+	program v4l2-resize /dev/video0
+}
+
 # Buffers of one device are imported by the other.
 case_v4l2_dmabuf() {
 	v4l2_reset

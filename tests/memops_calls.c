@@ -2,6 +2,7 @@
 /* Results, command numbers that lie, calls that wait, threads and processes. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -368,6 +369,31 @@ static void file_that_changes_hands(void)
 	CHECK(data[99] == 1, "%u", data[99]);
 }
 
+/* Another open file makes it ready, so no call's own answer tells. */
+static void woken_by_each_queue(void)
+{
+	struct pollfd pollfd = { .fd = memops_fd, .events = POLLIN };
+
+	for (int queue = 1; queue <= MEMOPS_QUEUES; queue++) {
+		int pid, r;
+
+		CHECK_CALL(ioctl(memops_fd, MEMOPS_READY, 0), 0, "");
+		CHECK(poll(&pollfd, 1, 0) == 0, "it is ready: %x", pollfd.revents);
+		pid = fork();
+		if (pid == 0) {
+			int fd = open(memops_path, O_RDWR);
+
+			rest_ms(300);
+			CHECK_CALL(ioctl(fd, MEMOPS_READY, queue), 0, "queue %d: ", queue);
+			_exit(0);
+		}
+		r = poll(&pollfd, 1, 20000);
+		CHECK(r == 1 && pollfd.revents == POLLIN, "queue %d: %d, %x", queue, r, pollfd.revents);
+		child_end(pid);
+	}
+	CHECK_CALL(ioctl(memops_fd, MEMOPS_READY, 0), 0, "");
+}
+
 const struct memops_case memops_calls[] = {
 	{ "caller", caller },
 	{ "failing", failing },
@@ -385,5 +411,6 @@ const struct memops_case memops_calls[] = {
 	{ "calls_beside_a_sleeper", calls_beside_a_sleeper },
 	{ "processes_with_the_same_addresses", processes_with_the_same_addresses },
 	{ "file_that_changes_hands", file_that_changes_hands },
+	{ "woken_by_each_queue", woken_by_each_queue },
 	{ 0 },
 };

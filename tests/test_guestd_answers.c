@@ -221,6 +221,46 @@ START_TEST(host_that_never_answers_and_dies)
 }
 END_TEST
 
+static void program_polls(struct program *program)
+{
+	struct pollfd pollfd = { .fd = program->fd, .events = POLLIN };
+
+	program->result = poll(&pollfd, 1, RAW_HANG_MS);
+	program->error = pollfd.revents;
+}
+
+static void poll_answer(uint64_t tag, uint32_t mask)
+{
+	struct proto_poll_answer answer = { .ready = mask };
+
+	raw_send(&host, PROTO_POLL_ANSWER, tag, &answer, sizeof(answer), NULL, 0);
+}
+
+/* A program that waits is woken, and asks again. */
+START_TEST(poll_after_the_watch_has_ended)
+{
+	struct proto_ready ready = { .handle = HANDLE, .ready = PROTO_READY_ASK };
+	struct program program;
+
+	host_ready();
+	program_open(&program, HANDLE);
+	poll_answer(program_ask(&program, program_polls, PROTO_POLL), 0);
+	/* Also where the end is told by the answer itself. */
+	for (int i = 0; i < 2; i++) {
+		raw_send(&host, PROTO_READY, 0, &ready, sizeof(ready), NULL, 0);
+		raw_expect(&host, PROTO_POLL);
+		poll_answer(host.message.header.tag, i ? PROTO_READY_ASK : 0);
+	}
+	raw_expect(&host, PROTO_POLL);
+	poll_answer(host.message.header.tag, POLLIN);
+	program_join(&program);
+	ck_assert_int_eq(program.result, 1);
+	ck_assert_int_eq(program.error, POLLIN);
+	close(program.fd);
+	raw_fini(&host);
+}
+END_TEST
+
 TCase *case_answers(void)
 {
 	TCase *tcase = tcase_create("answers");
@@ -228,6 +268,7 @@ TCase *case_answers(void)
 	tcase_add_unchecked_fixture(tcase, rig_setup, rig_teardown);
 	tcase_add_checked_fixture(tcase, rig_before, rig_after);
 	tcase_add_test(tcase, answer_of_another_kind);
+	tcase_add_test(tcase, poll_after_the_watch_has_ended);
 	tcase_add_test(tcase, answered_twice);
 	tcase_add_test(tcase, more_read_than_asked_for);
 	tcase_add_test(tcase, more_read_than_asked_for_in_bulk);

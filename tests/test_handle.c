@@ -10,6 +10,7 @@
 
 #include "entries.h"
 #include "hostd/handle.h"
+#include "proto/proto.h"
 
 #define N_MAX 8
 
@@ -191,6 +192,28 @@ START_TEST(later_samples_win)
 }
 END_TEST
 
+/* What began before the watch ended is no news; until then nothing is told. */
+START_TEST(unwatched_until_asked)
+{
+	struct handle *handle = add(0);
+	uint32_t serial, mask;
+
+	ck_assert(!handle_tells(handle));
+	handle->events = POLLIN;
+	ck_assert(handle_tells(handle));
+	mask = handle_sample_take(handle, &serial);
+	handle_unwatch(handle);
+	ck_assert_uint_eq(handle->events, 0);
+	handle_sample_publish(handle, serial, mask);
+	ck_assert_uint_eq(handle->ready, PROTO_READY_ASK);
+	ck_assert(handle_tells(handle) && !handle->told);
+	handle->events = POLLIN;
+	mask = handle_sample_take(handle, &serial);
+	handle_sample_publish(handle, serial, mask);
+	ck_assert_uint_eq(handle->ready, POLLIN);
+}
+END_TEST
+
 START_TEST(notes_plain_commands)
 {
 	struct handle *handle = handle_add(&table, open("/dev/null", O_RDONLY), 0, 0, 0);
@@ -223,6 +246,7 @@ int main(void)
 	tcase_add_test(tcase, closes_what_is_left);
 	tcase_add_test(tcase, follows_nonblock);
 	tcase_add_test(tcase, later_samples_win);
+	tcase_add_test(tcase, unwatched_until_asked);
 	tcase_add_test(tcase, notes_plain_commands);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

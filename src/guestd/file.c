@@ -69,7 +69,9 @@ void file_ready(struct file *file, uint32_t mask, bool pushed)
 
 	file->ready = mask;
 	file->ready_ns = channel_now_ns();
-	if (!handle || !(pushed || fresh))
+	if (mask & PROTO_READY_ASK)
+		file->watched = 0;
+	if (!handle || !(pushed || fresh || (mask & PROTO_READY_ASK)))
 		return;
 	/* The kernel asks again when somebody still waits. */
 	file->poll_handle = NULL;

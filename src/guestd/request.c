@@ -199,7 +199,7 @@ int request_poll_done(struct guest *guest, struct call *call, const struct proto
 	uint32_t ready = answer->result < 0 ? POLLERR : answer->ready & events;
 
 	/* From now on the host tells what becomes of these. */
-	if (answer->result == 0)
+	if (answer->result == 0 && !(answer->ready & PROTO_READY_ASK))
 		call->file->watched |= events;
 	fuse_reply_poll(call_take(call), ready);
 	call_end(call, EIO);

@@ -11,6 +11,9 @@
 
 #include "hostd/handle.h"
 #include "hostd/rules.h"
+#include "proto/proto.h"
+
+_Static_assert(PROTO_READY_ASK == POLLNVAL, "no driver's");
 
 #define INDEX_BITS 16
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
@@ -112,6 +115,19 @@ void handle_sample_publish(struct handle *handle, uint32_t serial, uint32_t mask
 		return;
 	handle->published_serial = serial;
 	handle->ready = mask;
+}
+
+void handle_unwatch(struct handle *handle)
+{
+	handle->events = 0;
+	handle->published_serial = __atomic_add_fetch(&handle->sample_serial, 1, __ATOMIC_SEQ_CST);
+	handle->ready = PROTO_READY_ASK;
+	handle->told = false;
+}
+
+bool handle_tells(const struct handle *handle)
+{
+	return handle->events || handle->ready;
 }
 
 void handle_follow_flags(struct handle *handle, uint32_t flags)

@@ -36,10 +36,12 @@ struct handle {
 	uint32_t plain[HANDLE_PLAIN_MAX];
 	uint32_t n_plain; /* noted so far; the latest stay */
 	/* Readiness; see readiness.c. */
-	uint32_t events; /* the guest wants to know of these; 0: never asked */
+	uint32_t events; /* the guest wants to know of these; 0: it has not asked */
 	uint32_t armed; /* what the kernel watches now; 0: nothing */
 	bool disarming; /* the watch is being taken back */
 	bool unpollable; /* always the same: not worth watching */
+	bool crowded; /* its driver's poll has too many queues for io_uring */
+	bool sampling; /* the readiness thread is looking at it */
 	uint32_t n_ended; /* watches that ended by themselves, in a row */
 	uint32_t sample_serial; /* atomic: samples begun */
 	uint32_t published_serial; /* the latest begun of those that count */
@@ -85,6 +87,13 @@ uint32_t handle_sample_take(struct handle *handle, uint32_t *serialp);
 /* Under the lock: handle->ready becomes the sample's mask, unless one that began
  * later has been published before. */
 void handle_sample_publish(struct handle *handle, uint32_t serial, uint32_t mask);
+
+/* Under the lock: nothing is watched until the guest asks again, and looks that have
+ * begun do not count. */
+void handle_unwatch(struct handle *handle);
+
+/* True if the guest is to know of handle->ready. */
+bool handle_tells(const struct handle *handle);
 
 /* Makes the open file's O_NONBLOCK follow the guest's flags (fcntl(F_SETFL) in the
  * guest is not forwarded). */

@@ -160,6 +160,14 @@ static const struct layout *ioctl_row(const struct proto_ioctl *request, const s
 	return need.row;
 }
 
+/* True if no poll of ours may follow it. */
+static bool ioctl_unwatches(const struct proto_ioctl *request, const struct handle *handle)
+{
+	const struct layout *row = ioctl_row(request, handle);
+
+	return row && (row->flags & LAYOUT_ROW_UNWATCHED);
+}
+
 /* True if the device's section lets the command run on demand. */
 static bool on_demand_allowed(const struct proto_ioctl *request, const struct handle *handle, bool declared)
 {
@@ -246,6 +254,8 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
+	if (handle->events && ioctl_unwatches(request, handle))
+		readiness_unwatch(session, handle);
 	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command))
 		return ioctl_on_demand(session, message, operation, handle);
 	if (ioctl_unknown(session, request, handle) && ioctl_on_trial(session, message, operation, handle))

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #define RING_ENTRIES 256
 #define REPEAT_SIGNAL_NS 5000000
+#define N_CROWD 16 /* events of the epoll at a time */
 #define ENDED_MAX 3 /* polls that end by themselves in a row */
 
 /* user_data: what a completion is about; handles by their number, which is below
@@ -21,6 +23,7 @@
 #define KIND_SHIFT 56
 enum kind {
 	KIND_WAKE = 1, KIND_CONTROL, KIND_LIFE, KIND_HANDLE, KIND_REMOVE, KIND_ASYNC,
+	KIND_CROWD,
 };
 
 static uint64_t user_data(enum kind kind, uint64_t id)
@@ -48,7 +51,8 @@ int readiness_init(struct session *session)
 
 	pthread_cond_init(&readiness->disarmed, NULL);
 	readiness->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (readiness->wake_fd < 0)
+	readiness->crowd_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (readiness->wake_fd < 0 || readiness->crowd_fd < 0)
 		return -errno;
 	r = io_uring_queue_init_params(RING_ENTRIES, &readiness->ring, &params);
 	if (r < 0)
@@ -86,6 +90,36 @@ static void watch(struct readiness *readiness, int fd, uint32_t events, uint64_t
 	io_uring_sqe_set_data64(sqe, data);
 }
 
+static void reference_end(struct session *session, struct handle *handle)
+{
+	/* This thread must not run a driver's release, and cannot wait for itself. */
+	if (--handle->n_users == 0 && handle->released) {
+		session->reap = true;
+		lead_wake(&session->lead);
+	}
+}
+
+/* The same for a handle in the epoll. Gives the lock up, as handle_sample() does. */
+static void crowd_rearm(struct session *session, struct handle *handle, uint32_t events)
+{
+	struct epoll_event event = { .events = events | EPOLLET, .data.u64 = handle->id };
+	int r = 0;
+
+	handle->n_users++;
+	pthread_mutex_unlock(&session->lead.lock);
+	if (handle->armed)
+		epoll_ctl(session->readiness.crowd_fd, EPOLL_CTL_DEL, handle->fd, NULL);
+	if (events)
+		r = epoll_ctl(session->readiness.crowd_fd, EPOLL_CTL_ADD, handle->fd, &event);
+	pthread_mutex_lock(&session->lead.lock);
+	handle->armed = r == 0 ? events : 0;
+	handle->unpollable |= r < 0;
+	pthread_cond_broadcast(&session->readiness.disarmed);
+	/* The table may have changed meanwhile. */
+	session->readiness.changed = true;
+	reference_end(session, handle);
+}
+
 /* Brings the kernel's polls in line with what handles want. A poll whose events
  * grow is taken back first and armed anew when that has completed. */
 static void rearm(struct session *session)
@@ -104,7 +138,10 @@ static void rearm(struct session *session)
 			continue;
 		seen++;
 		events = handle->released || handle->unpollable ? 0 : handle->events;
-		if (handle->armed && handle->armed != events && !handle->disarming) {
+		if (handle->crowded) {
+			if (handle->armed != events)
+				crowd_rearm(session, handle, events);
+		} else if (handle->armed && handle->armed != events && !handle->disarming) {
 			struct io_uring_sqe *sqe = sqe_get(readiness);
 
 			io_uring_prep_poll_remove(sqe, user_data(KIND_HANDLE, handle->id));
@@ -124,17 +161,17 @@ static void handle_sample(struct session *session, struct handle *handle)
 	uint32_t serial, mask;
 
 	handle->n_users++;
+	handle->sampling = true;
 	pthread_mutex_unlock(&session->lead.lock);
 	mask = handle_sample_take(handle, &serial);
 	pthread_mutex_lock(&session->lead.lock);
+	handle->sampling = false;
+	if (!handle->events)
+		pthread_cond_broadcast(&session->readiness.disarmed);
 	handle_sample_publish(handle, serial, mask);
 	handle->told = false;
 	session->backlog = true;
-	/* This thread must not run a driver's release, and cannot wait for itself. */
-	if (--handle->n_users == 0 && handle->released) {
-		session->reap = true;
-		lead_wake(&session->lead);
-	}
+	reference_end(session, handle);
 }
 
 /* A poll ended by itself: arm it again, unless the file is one that is simply
@@ -143,7 +180,10 @@ static void poll_ended(struct session *session, struct handle *handle, int resul
 {
 	handle->armed = 0;
 	handle->disarming = false;
-	if (result != -ECANCELED && ++handle->n_ended >= ENDED_MAX)
+	/* io_uring takes two queues of a driver's at most (io_uring/poll.c). */
+	if (result == -EINVAL)
+		handle->crowded = true;
+	else if (result != -ECANCELED && ++handle->n_ended >= ENDED_MAX)
 		handle->unpollable = true;
 	session->readiness.changed = true;
 	pthread_cond_broadcast(&session->readiness.disarmed);
@@ -160,8 +200,26 @@ static void handle_event(struct session *session, const struct io_uring_cqe *cqe
 		handle->n_ended = 0;
 	else
 		poll_ended(session, handle, cqe->res);
-	if (cqe->res > 0 && !handle->released)
+	if (cqe->res > 0 && !handle->released && handle->events)
 		handle_sample(session, handle);
+}
+
+static void crowd_event(struct session *session)
+{
+	struct epoll_event events[N_CROWD];
+	struct handle *handle;
+	int n;
+
+	do {
+		pthread_mutex_unlock(&session->lead.lock);
+		n = epoll_wait(session->readiness.crowd_fd, events, N_CROWD, 0);
+		pthread_mutex_lock(&session->lead.lock);
+		for (int i = 0; i < n; i++) {
+			handle = handle_find(&session->handles, events[i].data.u64);
+			if (handle && handle->events)
+				handle_sample(session, handle);
+		}
+	} while (n == N_CROWD);
 }
 
 /* A poll was taken back, or not: while an event is being delivered the kernel lets it
@@ -212,6 +270,11 @@ static void completion(struct session *session, const struct io_uring_cqe *cqe)
 		if (!(cqe->flags & IORING_CQE_F_MORE))
 			watch(&session->readiness, session->async_fd, POLLIN, cqe->user_data);
 		return;
+	case KIND_CROWD:
+		crowd_event(session);
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			watch(&session->readiness, session->readiness.crowd_fd, POLLIN, cqe->user_data);
+		return;
 	case KIND_LIFE:
 		session_end(session, NULL);
 	case KIND_HANDLE:
@@ -234,6 +297,7 @@ static void *readiness_main(void *context)
 	watch(readiness, readiness->wake_fd, POLLIN, user_data(KIND_WAKE, 0));
 	watch(readiness, session->control_fd, POLLIN, user_data(KIND_CONTROL, 0));
 	watch(readiness, session->async_fd, POLLIN, user_data(KIND_ASYNC, 0));
+	watch(readiness, readiness->crowd_fd, POLLIN, user_data(KIND_CROWD, 0));
 	if (session->channel->transport->life_fd >= 0)
 		watch(readiness, session->channel->transport->life_fd, POLLRDHUP, user_data(KIND_LIFE, 0));
 	pthread_mutex_lock(&session->lead.lock);
@@ -266,4 +330,17 @@ void readiness_forget(struct session *session, struct handle *handle)
 		readiness_wake(session);
 		lead_wait(&session->lead, &session->readiness.disarmed);
 	}
+}
+
+void readiness_unwatch(struct session *session, struct handle *handle)
+{
+	if (!handle->events)
+		return;
+	handle->n_users++;
+	handle_unwatch(handle);
+	while ((handle->armed || handle->sampling) && !handle->events) {
+		readiness_wake(session);
+		lead_wait(&session->lead, &session->readiness.disarmed);
+	}
+	handle->n_users--; /* the caller's operation goes on to use it */
 }

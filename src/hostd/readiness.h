@@ -29,6 +29,7 @@ struct handle;
 struct readiness {
 	struct io_uring ring;
 	int wake_fd;
+	int crowd_fd; /* an epoll with the handles that the io_uring does not take */
 	pthread_t thread;
 	pthread_cond_t disarmed; /* a handle's poll was taken back */
 	bool changed; /* some handle's `events` or `released` differs from `armed` */
@@ -48,5 +49,9 @@ void readiness_wake(struct session *session);
  * handle: returns when no poll holds the file any more. Gives the lock up, as
  * lead_wait() does. */
 void readiness_forget(struct session *session, struct handle *handle);
+
+/* Under the lock, by an operation that then uses the handle: returns when nobody but
+ * the program polls it, until the guest asks again. Gives the lock up like that. */
+void readiness_unwatch(struct session *session, struct handle *handle);
 
 #endif

@@ -77,7 +77,7 @@ void session_answer(struct session *session, uint16_t opcode, uint64_t tag, cons
 	int r;
 
 	for (;;) {
-		if (readyp && handle && handle->events)
+		if (readyp && handle && handle_tells(handle))
 			*readyp = handle->ready;
 		r = channel_send(session->channel, opcode, tag, body, payload, n);
 		if (r != -EAGAIN)
@@ -148,7 +148,7 @@ static bool push_ready(struct session *session)
 		if (!handle->id)
 			continue;
 		seen++;
-		if (handle->told || handle->released || !handle->events)
+		if (handle->told || handle->released || !handle_tells(handle))
 			continue;
 		if (!push(session, PROTO_READY, &ready, NULL))
 			return false;

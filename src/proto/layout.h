@@ -120,6 +120,8 @@ struct layout_type {
  * 32-bit program (tests/check_compat.sh). */
 #define LAYOUT_ROW_DESCRIPTOR 4u
 #define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
+/* After it a poll may begin something anew: none but the program's own may come. */
+#define LAYOUT_ROW_UNWATCHED 16u
 
 /* The class of a descriptor that does what the device does (a DRM lease). */
 #define LAYOUT_CLASS_SAME UINT32_MAX

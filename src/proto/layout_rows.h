@@ -266,6 +266,10 @@
 /* A string of at most `bytes` at the argument. */
 #define STRING_IN(command, bytes) \
 	{ command, LAYOUT_ALL, bytes, 0, #command, NULL, &layout_type_bytes, LAYOUT_ROW_STRING, NULL }
+/* A driver's poll after it may begin something anew. */
+#define NESTED_UNWATCHED(command, ctype, name)                                           \
+	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
+	  #command, NULL, &name##_type, LAYOUT_ROW_UNWATCHED, NULL }
 /* It sets DRM properties, whose values must be plain; the first is flat otherwise. */
 #define PROPERTIES(command, ctype)                                                       \
 	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \

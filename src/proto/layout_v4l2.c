@@ -268,7 +268,8 @@ static const struct layout rows[] = {
 	NESTED(VIDIOC_G_FMT, struct v4l2_format, format),
 	NESTED(VIDIOC_S_FMT, struct v4l2_format, format),
 	NESTED(VIDIOC_TRY_FMT, struct v4l2_format, format),
-	NESTED(VIDIOC_REQBUFS, struct v4l2_requestbuffers, request_buffers),
+	/* Without buffers, poll begins to read (vb2_poll() in videobuf2-v4l2.c). */
+	NESTED_UNWATCHED(VIDIOC_REQBUFS, struct v4l2_requestbuffers, request_buffers),
 	NESTED(VIDIOC_CREATE_BUFS, struct v4l2_create_buffers, create),
 	NESTED(VIDIOC_QUERYBUF, struct v4l2_buffer, buffer),
 	NESTED(VIDIOC_QBUF, struct v4l2_buffer, buffer_queue),

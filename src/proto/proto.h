@@ -37,6 +37,8 @@
 
 #define PROTO_BULK_NONE UINT32_MAX /* the data is in the message itself */
 #define PROTO_READY_UNKNOWN UINT32_MAX /* nobody asked to poll this handle */
+/* In a mask, where it is POLLNVAL, which no driver says: nothing is watched any more. */
+#define PROTO_READY_ASK 0x20u
 
 /* Who may send a message. */
 enum proto_from {

@@ -2,7 +2,7 @@
 /*
  * /dev/memops: a driver that does with its caller's memory what drivers may do, for
  * the tests (memops.h says what each command does). It keeps nothing between calls
- * but the number of open files.
+ * but the number of open files, and whether it is ready.
  */
 #include <linux/atomic.h>
 #include <linux/compat.h>
@@ -15,6 +15,7 @@
 #include <linux/mmu_context.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -26,6 +27,13 @@
 static atomic_t n_open = ATOMIC_INIT(0);
 /* Nobody wakes it: sleepers end by a signal or by their time. */
 static DECLARE_WAIT_QUEUE_HEAD(sleepers);
+
+static bool is_ready;
+static wait_queue_head_t pollers[MEMOPS_QUEUES] = {
+	__WAIT_QUEUE_HEAD_INITIALIZER(pollers[0]),
+	__WAIT_QUEUE_HEAD_INITIALIZER(pollers[1]),
+	__WAIT_QUEUE_HEAD_INITIALIZER(pollers[2]),
+};
 
 static u32 sum_bytes(u32 sum, const u8 *data, size_t size)
 {
@@ -609,6 +617,23 @@ static long memops_lie(unsigned int command, void __user *arg)
 	return copy_to_user(arg, &plain, sizeof(plain)) ? -EFAULT : 7;
 }
 
+static long memops_ready(unsigned long queue)
+{
+	if (queue > MEMOPS_QUEUES)
+		return -EINVAL;
+	WRITE_ONCE(is_ready, queue);
+	if (queue)
+		wake_up_all(&pollers[queue - 1]);
+	return 0;
+}
+
+static __poll_t memops_poll(struct file *file, poll_table *wait)
+{
+	for (int i = 0; i < MEMOPS_QUEUES; i++)
+		poll_wait(file, &pollers[i], wait);
+	return READ_ONCE(is_ready) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
 /* The commands that are the same for both kinds of callers. */
 static long memops_common(unsigned int command, unsigned long arg)
 {
@@ -639,6 +664,8 @@ static long memops_common(unsigned int command, unsigned long arg)
 		return memops_lie(command, user);
 	case MEMOPS_NUMBER:
 		return arg >> 4 & 0xffff;
+	case MEMOPS_READY:
+		return memops_ready(arg);
 	}
 	return -ENOTTY;
 }
@@ -695,6 +722,7 @@ static const struct file_operations memops_operations = {
 	.owner = THIS_MODULE,
 	.open = memops_open,
 	.release = memops_release,
+	.poll = memops_poll,
 	.unlocked_ioctl = memops_ioctl,
 #ifdef CONFIG_COMPAT
 	.compat_ioctl = memops_compat_ioctl,

@@ -164,5 +164,9 @@ struct memops_plain {
 #define MEMOPS_LIE_OLD 0x2285 /* no type of its own, as those of the 1990s */
 /* The argument is a number, whatever it looks like; returns its bits 4 to 19. */
 #define MEMOPS_NUMBER _IO('m', 0x47)
+/* The argument is the number, from 1 on, of the queue that is woken, as the device becomes
+ * readable; 0: it is not any more. poll waits in all queues. */
+#define MEMOPS_READY _IO('m', 0x48)
+#define MEMOPS_QUEUES 3
 
 #endif
