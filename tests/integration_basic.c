@@ -119,8 +119,10 @@ START_TEST(read_of_each_size)
 
 	memset(data, 0xa5, size + 1);
 	ck_assert_int_eq(read(fd, data, size), size);
+	/* libcheck writes a line for each assertion, which takes a minute for a million. */
 	for (size_t i = 0; i < size; i++)
-		ck_assert_msg(data[i] == 0, "byte %zu of %zu is 0x%x", i, size, data[i]);
+		if (data[i])
+			ck_abort_msg("byte %zu of %zu is 0x%x", i, size, data[i]);
 	ck_assert_msg(data[size] == 0xa5, "a byte more than %zu was written", size);
 	free(data);
 	close(fd);
