@@ -291,7 +291,7 @@ static int waits_until(uint64_t ns, bool spins)
 {
 	int n = 0;
 
-	while ((channel_spin_budget_ns(host) != 0) != spins && n < 1000) {
+	while ((channel_spin_budget_ns(host) != 0) != spins && n < 100000) {
 		channel_waited(host, channel_now_ns() - ns);
 		n++;
 	}
@@ -301,16 +301,20 @@ static int waits_until(uint64_t ns, bool spins)
 /* Waiting may take so long only because nobody spins. */
 START_TEST(tries_to_spin_now_and_then)
 {
+	const uint64_t slept = 3000000, spun = 300000; /* either is too long for spin_max_ns */
+	int n, before;
+
 	host->poll_us = CHANNEL_POLL_AUTO;
-	host->spin_max_ns = 100000000;
-	host->gap_ns = 3 * (host->spin_max_ns / 2);
-	ck_assert_int_gt(waits_until(150000000, true), 100); /* seldom */
-	ck_assert_uint_eq(channel_spin_budget_ns(host), host->spin_max_ns);
-	ck_assert_int_le(waits_until(150000000, false), 20); /* it was no use, and ends soon */
-	ck_assert_int_gt(waits_until(150000000, true), 100);
-	ck_assert_int_eq(waits_until(1000, false), 1000); /* it was, and goes on */
-	host->gap_ns = 2 * host->spin_max_ns;
-	ck_assert_int_eq(waits_until(500000000, true), 1000); /* far too long: no trial */
+	host->spin_max_ns = 200000;
+	before = waits_until(slept, true);
+	ck_assert_int_gt(before, 100); /* seldom */
+	ck_assert_int_le(waits_until(slept, false), 20); /* it was no use, and ends soon */
+	n = waits_until(slept, true);
+	ck_assert_int_gt(n, before); /* more seldom */
+	ck_assert_int_lt(n, 100000);
+	ck_assert_int_eq(waits_until(spun, false), 100000); /* it was, and goes on */
+	ck_assert_int_lt(waits_until(slept, false), 100);
+	ck_assert_int_eq(waits_until(UINT64_C(10000000000), true), 100000); /* far too long: no trial */
 }
 END_TEST
 

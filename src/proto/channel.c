@@ -20,14 +20,16 @@
 #define SPIN_MAX_NS 200000u /* at least; longer than a transfer of 1 MiB takes */
 #define SPIN_WAKES 4 /* spinning may last as long as so many wake-ups there and back */
 #define SPIN_LIMIT_NS 5000000u
+#define WAIT_LIMIT_NS (2 * SPIN_LIMIT_NS) /* no wait counts for more */
 #define SPIN_MIN_NS 10000u
 #define GAP_CAPS 2 /* one long pause says no more than so many spin_max_ns: it pays if most are short */
 #define GAP_WEIGHT 8
-/* Two sides that both sleep make each other's waiting longer than it would be if one of
- * them spun, and would never find that out: so now and then one tries. */
-#define TRIAL_QUARTERS 7 /* of spin_max_ns: what takes longer, almost always, gets no trial */
-#define TRIAL_EVERY 256 /* waits */
+/* What a wake-up by the peer costs shows only when nobody sleeps: now and then a side that
+ * sleeps spins for some waits, and goes on to if that makes them so much shorter. */
+#define TRIAL_EVERY 256 /* waits; each time that it was no use, twice as many */
+#define TRIAL_RAREST (64 * TRIAL_EVERY)
 #define TRIAL_WAITS 16
+#define TRIAL_GAIN(slept_ns) ((slept_ns) / 4 * 3) /* as long as three wake-ups */
 #define GLANCE_ROUNDS 128
 
 int channel_buffer_init(struct channel_buffer *buffer)
@@ -75,6 +77,8 @@ struct channel *channel_new(struct transport *transport, enum proto_from peer, i
 	channel->poll_us = poll_us;
 	channel->spin_max_ns = spin_max_ns();
 	channel->gap_ns = GAP_CAPS * channel->spin_max_ns;
+	channel->slept_ns = WAIT_LIMIT_NS;
+	channel->trial_every = TRIAL_EVERY;
 	near_init();
 	return channel;
 }
@@ -258,7 +262,7 @@ uint32_t channel_spin_budget_ns(const struct channel *channel)
 	if (channel->poll_us >= 0)
 		return channel->poll_us * 1000u;
 	if (channel->gap_ns >= channel->spin_max_ns)
-		return channel->waits > TRIAL_EVERY ? channel->spin_max_ns : 0;
+		return channel->waits >= channel->trial_every ? SPIN_LIMIT_NS : 0;
 	budget = 4 * channel->gap_ns + SPIN_MIN_NS;
 	return budget < channel->spin_max_ns ? budget : channel->spin_max_ns;
 }
@@ -301,6 +305,45 @@ uint64_t channel_wait_ns(const struct channel *channel)
 	return channel->poll_us ? channel_now_ns() : 0;
 }
 
+static uint32_t smaller(uint64_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Moves a running average towards `ns`. */
+static void average(uint32_t *averagep, uint32_t ns)
+{
+	*averagep += ((int32_t)ns - (int32_t)*averagep) / GAP_WEIGHT;
+}
+
+static void trial_end(struct channel *channel)
+{
+	channel->waits = 0;
+	if (channel->trial_ns >= TRIAL_GAIN(channel->slept_ns)) {
+		channel->trial_every = smaller(2 * channel->trial_every, TRIAL_RAREST);
+		return;
+	}
+	channel->trial_every = TRIAL_EVERY;
+	channel->gap_ns = channel->trial_ns;
+	if (channel->spin_max_ns < GAP_CAPS * channel->trial_ns)
+		channel->spin_max_ns = smaller(GAP_CAPS * channel->trial_ns, SPIN_LIMIT_NS);
+}
+
+/* A wait of a side that sleeps, or of its trial. */
+static void trial(struct channel *channel, uint64_t gap)
+{
+	if (channel->waits++ < channel->trial_every) {
+		average(&channel->slept_ns, smaller(gap, WAIT_LIMIT_NS));
+		channel->trial_ns = 0;
+		if (channel->waits == channel->trial_every && channel->slept_ns > SPIN_LIMIT_NS)
+			channel->waits = 0;
+		return;
+	}
+	channel->trial_ns += smaller(gap, WAIT_LIMIT_NS) / TRIAL_WAITS;
+	if (channel->waits == channel->trial_every + TRIAL_WAITS)
+		trial_end(channel);
+}
+
 void channel_waited(struct channel *channel, uint64_t since_ns)
 {
 	uint64_t gap;
@@ -308,14 +351,11 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 	if (channel->poll_us >= 0)
 		return;
 	gap = channel_now_ns() - since_ns;
-	if (gap > GAP_CAPS * (uint64_t)channel->spin_max_ns)
-		gap = GAP_CAPS * channel->spin_max_ns;
-	channel->gap_ns += ((int32_t)gap - (int32_t)channel->gap_ns) / GAP_WEIGHT;
-	channel->waits++;
-	if (channel->gap_ns < channel->spin_max_ns ||
-	    channel->gap_ns >= channel->spin_max_ns / 4u * TRIAL_QUARTERS ||
-	    channel->waits > TRIAL_EVERY + TRIAL_WAITS)
+	if (channel->gap_ns < channel->spin_max_ns)
 		channel->waits = 0;
+	else
+		trial(channel, gap);
+	average(&channel->gap_ns, smaller(gap, GAP_CAPS * channel->spin_max_ns));
 }
 
 int channel_hello(struct channel *channel, uint32_t max_in_flight)

@@ -31,7 +31,10 @@ struct channel {
 	int poll_us; /* CHANNEL_POLL_AUTO, or microseconds */
 	uint32_t spin_max_ns; /* when sleeping is cheaper than spinning on */
 	uint32_t gap_ns; /* running average of how long waiting took */
-	uint32_t waits; /* that were a little too long to spin, since spinning was tried */
+	uint32_t waits; /* while it slept, since it last tried to spin */
+	uint32_t slept_ns; /* running average of those */
+	uint32_t trial_every; /* waits until it tries again */
+	uint32_t trial_ns; /* of the waits in which it tries: what they took, added up, by their number */
 	struct proto_fault fault; /* why the last call returned -EPROTO */
 };
 
