@@ -27,6 +27,7 @@ struct handle {
 	struct rules *rules; /* its deny and allow, or NULL */
 	uint32_t n_users; /* operations under way */
 	bool released; /* the guest has let go; no new operation finds it */
+	uint64_t release_tag; /* what is answered when it is closed */
 	bool nonblock; /* O_NONBLOCK of the host's open file */
 	bool slow; /* its last operation took long */
 	bool async; /* the guest wants to know of SIGIO */

@@ -112,9 +112,12 @@ void operation_end(struct session *session, struct operation *operation, struct 
 	operation->running = false;
 }
 
+/* Only then the release is answered: who opens an exclusive device again right after
+ * it must not find it busy. */
 static void handle_close(struct session *session, struct handle *handle)
 {
-	uint64_t id = handle->id;
+	struct proto_release_answer answer = { .result = 0 };
+	uint64_t id = handle->id, tag = handle->release_tag;
 	int fd;
 
 	handle->n_users++; /* nobody else may take it for the last */
@@ -128,6 +131,7 @@ static void handle_close(struct session *session, struct handle *handle)
 	if (lead_mine(&session->lead))
 		channel_disarm(session->channel);
 	kept_forget(session, id);
+	session_send(session, PROTO_RELEASE_ANSWER, tag, &answer, NULL, 0);
 }
 
 void operation_handle_put(struct session *session, struct handle *handle)
@@ -329,15 +333,16 @@ static bool serve_release(struct session *session, const struct proto_message *m
 {
 	const struct proto_release *request = message->body;
 	struct handle *handle = operation_handle(session, message, request->handle);
-	struct proto_release_answer answer = { .result = handle ? 0 : -EBADF };
-	uint64_t tag = message->header.tag;
+	struct proto_release_answer answer = { .result = -EBADF };
 
 	if (handle) {
 		handle->n_users++;
 		handle->released = true;
+		handle->release_tag = message->header.tag;
 		operation_handle_put(session, handle);
+	} else {
+		session_send(session, PROTO_RELEASE_ANSWER, message->header.tag, &answer, NULL, 0);
 	}
-	session_send(session, PROTO_RELEASE_ANSWER, tag, &answer, NULL, 0);
 	return lead_mine(&session->lead);
 }
 
