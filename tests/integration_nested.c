@@ -162,8 +162,9 @@ START_TEST(same_as_the_device)
 	ck_assert_int_eq(results[0], results[1]);
 	/* FUSE turns ENOSYS into ENOTTY (fuse_send_ioctl() in fs/fuse/ioctl.c), and mmhelper
 	 * turns it back. */
-	if (errors[1] != ENOSYS || errors[0] != ENOTTY || access("/dev/paradice-mmhelper", F_OK) == 0)
-		ck_assert_int_eq(errors[0], errors[1]);
+	if (errors[1] == ENOSYS && access("/dev/paradice-mmhelper", F_OK) < 0)
+		errors[1] = ENOTTY;
+	ck_assert_int_eq(errors[0], errors[1]);
 	ck_assert_mem_eq(&fonts[0], &fonts[1], sizeof(fonts[0]));
 	ck_assert_mem_eq(glyphs[0], glyphs[1], sizeof(glyphs[0]));
 	for (int i = 0; i < 2; i++) {

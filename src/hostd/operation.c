@@ -112,8 +112,8 @@ void operation_end(struct session *session, struct operation *operation, struct 
 	operation->running = false;
 }
 
-/* Only then the release is answered: who opens an exclusive device again right after
- * it must not find it busy. */
+/* Closes the device, and answers the release only then: who opens an exclusive one again
+ * right after it must not find it busy. */
 static void handle_close(struct session *session, struct handle *handle)
 {
 	struct proto_release_answer answer = { .result = 0 };

@@ -334,8 +334,6 @@ void readiness_forget(struct session *session, struct handle *handle)
 
 void readiness_unwatch(struct session *session, struct handle *handle)
 {
-	if (!handle->events)
-		return;
 	handle->n_users++;
 	handle_unwatch(handle);
 	while ((handle->armed || handle->sampling) && !handle->events) {

@@ -50,8 +50,9 @@ void readiness_wake(struct session *session);
  * lead_wait() does. */
 void readiness_forget(struct session *session, struct handle *handle);
 
-/* Under the lock, by an operation that then uses the handle: returns when nobody but
- * the program polls it, until the guest asks again. Gives the lock up like that. */
+/* Under the lock, by an operation that then uses the handle, which is watched: returns
+ * when nobody but the program polls it, until the guest asks again. Gives the lock up
+ * like that. */
 void readiness_unwatch(struct session *session, struct handle *handle);
 
 #endif
