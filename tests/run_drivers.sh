@@ -169,6 +169,7 @@ status=0
 	--qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} --guest-run "CASES='$cases' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
 	EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" >"$results/log" 2>&1 || status=$?
 # After a boot from the beginning (tools/vm), only what came since counts.
+grep 'booting the rig once more' "$results/log" || true
 sed -n -i '/booting the rig once more/{h;d};H;${g;p}' "$results/log"
 if [ $status != 0 ]; then
 	tail -n 30 "$results/log"

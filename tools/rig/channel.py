@@ -8,6 +8,9 @@ import time
 from . import wire
 from .report import Lines
 
+PING_SECONDS = 10
+
+
 class Command:
     """A command running in the machine; status is None until it ended."""
 
@@ -34,6 +37,8 @@ class Channel:
         self.gone = False       # its domain has ended
         self.socket = self.selector = None
         self.last = 0
+        self.asked = time.monotonic()
+        self.unanswered = 0     # pings
 
     def connect(self, path, selector, check):
         """Connect to QEMU's socket as soon as it is there."""
@@ -56,6 +61,18 @@ class Channel:
         """Send one request."""
         self.socket.sendall(wire.encode(request))
 
+    def silence(self):
+        """For how many seconds the agent has not answered; call it often.
+
+        Counted in pings, so that a pause of ours is no silence.
+        """
+        now = time.monotonic()
+        if self.ready and not self.gone and now > self.asked + PING_SECONDS:
+            self.asked = now
+            self.unanswered += 1
+            self.send(op="ping")
+        return self.unanswered * PING_SECONDS
+
     def start(self, text, on_output=None, on_exit=None, **more):
         """Start a shell command; output is printed unless on_output is given.
         """
@@ -67,6 +84,7 @@ class Channel:
 
     def on_data(self):
         """Bytes from the agent, or from a console."""
+        self.unanswered = 0
         data = self.socket.recv(65536)
         if not data:
             self.selector.unregister(self.socket)

@@ -22,9 +22,10 @@ class RigError(Exception):
 
 
 class BootError(RigError):
-    """The guest domain died before it was up, or by a triple fault at any time.
-    Under emulation a PVH kernel does so now and then (early in its boot, or when
-    a hypercall returns), and the next one does not."""
+    """The guest domain died before it was up, or by a triple fault at any time, or
+    one of the domains hangs. Under emulation machines do so now and then (a PVH
+    kernel early in its boot or when it comes back from Xen), and the next one
+    does not."""
 
 
 def say(text):

@@ -12,6 +12,7 @@ from .commands import Runner, Timeout
 from .report import RIG, TIMEOUT, BootError, RigError, say
 
 BOOT_SECONDS = 300      # each stage of ours is bounded by this
+HUNG_SECONDS = 120      # a machine that answers nothing for so long hangs
 
 # The buses of USB devices are scanned long after udev says that it is done.
 AWAIT_INPUT = """
@@ -126,11 +127,15 @@ class Session(Runner):
             self.keep()
         return status
 
-    def tripled(self):
-        """Has Xen said that a domain died by a triple fault?"""
+    def failure(self, text, emulated=False):
+        """The error for this text; emulated: that may be why it happened.
+
+        So is each triple fault that Xen has spoken of.
+        """
         console = self.logs / "console.log"
-        return (console.exists()
-                and b"Triple fault" in console.read_bytes())
+        if console.exists() and b"Triple fault" in console.read_bytes():
+            emulated = True
+        return (BootError if emulated and self.xen else RigError)(RIG, text)
 
     def boot(self):
         """Start QEMU and wait for the driver domain's agent."""
@@ -159,18 +164,20 @@ class Session(Runner):
         self.pump(lambda: command.status is not None, BOOT_SECONDS,
                   f"{what} takes too long: see the logs")
         if command.status:
-            kind = BootError if self.tripled() else RigError
-            raise kind(RIG, f"{what} failed (status {command.status}): "
-                       "see the messages above and the logs")
+            raise self.failure(f"{what} failed (status {command.status}): "
+                               "see the messages above and the logs")
 
     def check(self):
         """Raise if QEMU or the guest domain is dead."""
         machine.check_alive(self.process, self.logs)
         if self.guest.gone and not self.may_end:
-            kind = (RigError if self.guest.ready and not self.tripled()
-                    else BootError)
-            raise kind(RIG, "the guest domain has ended: see guest.log "
-                           "and host-journal.log")
+            raise self.failure("the guest domain has ended: see guest.log "
+                               "and host-journal.log", not self.guest.ready)
+        for channel in () if self.may_end else (self.host, self.guest):
+            if channel.silence() > HUNG_SECONDS:
+                raise self.failure(f"the {channel.side} hangs (no answer for "
+                                   f"{HUNG_SECONDS} s): see "
+                                   f"{channel.side}.log", True)
 
     def collect(self):
         """After a failure: fetch what the machines know into the logs."""

@@ -9,9 +9,10 @@ channel: a virtio-serial port, or the Xen console hvc0. Requests:
     {"op": "in", "id": N, "data": TEXT}     {"op": "eof", "id": N}
     {"op": "size", "id": N, "rows": R, "cols": C}
     {"op": "signal", "id": N, "signal": S}  {"op": "follow", "units": [..]}
+    {"op": "ping"}
 
 Answers: {"hello": ROLE}, {"id": N, "out": TEXT}, {"id": N, "exit": STATUS},
-{"log": IDENTIFIER, "text": TEXT}. Bytes travel as latin-1 text. A command's
+{"log": IDENTIFIER, "text": TEXT}, {"pong": true}. Bytes travel as latin-1 text. A command's
 output is forwarded beyond its exit for as long as a process it left behind
 holds it.
 """
@@ -154,6 +155,10 @@ class Agent:
                 os.killpg(job.process.pid, request["signal"])
             except ProcessLookupError:
                 pass
+
+    def op_ping(self, _request):
+        """Show that this machine runs."""
+        self.send({"pong": True})
 
     def op_follow(self, request):
         """Stream the journal of some units from now on, with what it has."""
