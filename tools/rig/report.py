@@ -8,6 +8,7 @@ IMAGE = 122        # the images could not be made
 HOST_RUN = 123     # the --host-run command failed
 TIMEOUT = 124      # --timeout is over
 RIG = 125          # QEMU, Xen, the boot or a daemon failed
+EMULATION = 126    # each boot ended as BootError says
 
 PROGRAM = "vm"     # who says it
 START = time.monotonic()
@@ -25,7 +26,11 @@ class BootError(RigError):
     """The guest domain died before it was up, or by a triple fault at any time, or
     one of the domains hangs. Under emulation machines do so now and then (a PVH
     kernel early in its boot or when it comes back from Xen), and the next one
-    does not."""
+    does not.
+    """
+
+    def __init__(self, text):
+        super().__init__(EMULATION, text)
 
 
 def say(text):

@@ -135,7 +135,9 @@ class Session(Runner):
         console = self.logs / "console.log"
         if console.exists() and b"Triple fault" in console.read_bytes():
             emulated = True
-        return (BootError if emulated and self.xen else RigError)(RIG, text)
+        if emulated and self.xen:
+            return BootError(text)
+        return RigError(RIG, text)
 
     def boot(self):
         """Start QEMU and wait for the driver domain's agent."""
