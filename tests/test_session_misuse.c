@@ -274,6 +274,26 @@ START_TEST(made_up_handles)
 }
 END_TEST
 
+/* The file is open as long as somebody reads it, and the answer says that it is not. */
+START_TEST(release_during_a_read)
+{
+	struct proto_release body;
+	static struct raw evil;
+
+	rig_evil(&evil);
+	body.handle = rig_open(&evil, "tty", O_RDWR);
+	rig_read_send(&evil, 50, body.handle, 64, PROTO_BULK_NONE);
+	raw_send(&evil, PROTO_RELEASE, 51, &body, sizeof(body), NULL, 0);
+	raw_rest_ms(100);
+	rig_good_works();
+	rig_tty_write("late\n");
+	ck_assert_int_eq(((const struct proto_read_answer *)raw_expect(&evil, PROTO_READ_ANSWER))->result, 5);
+	ck_assert_int_eq(((const struct proto_release_answer *)raw_expect(&evil, PROTO_RELEASE_ANSWER))->result,
+			 0);
+	raw_fini(&evil);
+}
+END_TEST
+
 START_TEST(made_up_devices)
 {
 	static const uint32_t numbers[] = { 0, 99, UINT32_MAX };
@@ -363,6 +383,7 @@ TCase *case_misuse(void)
 	tcase_add_test(tcase, handle_of_another_guest);
 	tcase_add_test(tcase, mappings);
 	tcase_add_test(tcase, made_up_handles);
+	tcase_add_test(tcase, release_during_a_read);
 	tcase_add_test(tcase, made_up_devices);
 	tcase_add_test(tcase, flags_of_no_device_open);
 	tcase_add_test(tcase, opens_until_its_limit);
