@@ -26,7 +26,8 @@
 #define GAP_WEIGHT 8
 /* What a wake-up by the peer costs shows only when nobody sleeps: now and then a side that
  * sleeps spins for some waits, and goes on to if that makes them so much shorter. */
-#define TRIAL_EVERY 256 /* waits; each time that it was no use, twice as many */
+#define TRIAL_FIRST 64 /* after so many waits; each time that it was no use, after twice as many */
+#define TRIAL_EVERY 256 /* when it was of use, and is no more */
 #define TRIAL_RAREST (64 * TRIAL_EVERY)
 #define TRIAL_WAITS 16
 #define TRIAL_GAIN(slept_ns) ((slept_ns) / 4 * 3) /* as long as three wake-ups */
@@ -78,7 +79,7 @@ struct channel *channel_new(struct transport *transport, enum proto_from peer, i
 	channel->spin_max_ns = spin_max_ns();
 	channel->gap_ns = GAP_CAPS * channel->spin_max_ns;
 	channel->slept_ns = WAIT_LIMIT_NS;
-	channel->trial_every = TRIAL_EVERY;
+	channel->trial_every = TRIAL_FIRST;
 	near_init();
 	return channel;
 }
