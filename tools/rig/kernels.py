@@ -4,7 +4,8 @@
 For each Debian release there is a tree: a small system with its compiler,
 sparse, and the headers of its kernels, the newest of each series, in which
 modules are built. apt verifies what it fetches, by the keys of
-debian-archive-keyring. The trees are not renewed unless that is asked for.
+debian-archive-keyring. The trees are renewed when that is asked for, or when a
+kernel is wanted that they do not have.
 """
 import os
 import pathlib
@@ -168,9 +169,14 @@ def make(work, name):
     renew(tree)
 
 
+def place(name):
+    """Where the tree of a release is, or will be."""
+    return cache.root() / "kernels" / name
+
+
 def get(name):
     """Return the tree of a release; make it if it is not there."""
-    path = cache.root() / "kernels" / name
+    path = place(name)
     if not path.is_dir() and os.geteuid() != 0:
         raise Unavailable(USAGE, f"no kernels of {name} here, and making a "
                           f"system takes root: tools/kernels {name}")
@@ -184,15 +190,29 @@ def here(tree):
 
 
 def find(version):
-    """A kernel whose release begins so, and the tree that it is in."""
+    """A kernel whose release begins so, and the tree that it is in.
+
+    If none has it, Debian may have published it since they were made.
+    """
+    def matching(tree):
+        return [(release, tree) for release in here(tree)
+                if (release + ".").startswith(
+                    (version + ".", version + "+", version + "-"))]
+
     for name in RELEASES:
-        tree = get(name)
-        for release in here(tree):
-            if (release + ".").startswith((version + ".", version + "+",
-                                           version + "-")):
-                return release, tree
-    raise RigError(USAGE, f"no kernel {version} here: tools/kernels --renew "
-                   "fetches what is new")
+        if found := place(name).is_dir() and matching(get(name)):
+            return found[0]
+    if os.geteuid() != 0:
+        raise RigError(USAGE, f"no kernel {version} here: as root, "
+                       "tools/kernels --renew fetches what is new")
+    for name in RELEASES:
+        if place(name).is_dir():
+            say(f"looking for kernel {version} in what {name} has now")
+            with cache.lock(name):
+                renew(get(name))
+        if found := matching(get(name)):
+            return found[0]
+    raise RigError(USAGE, f"no kernel {version}, here or in Debian now")
 
 
 def build(tree, release, source, *arguments):
