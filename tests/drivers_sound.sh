@@ -44,7 +44,7 @@ case_alsa_list() {
 
 case_alsa_parameters() {
 	aplay -D hw:Dummy --dump-hw-params -d 1 -f S16_LE -r 44100 -c 2 /dev/zero 2>&1
-	arecord -D hw:Loopback,1 --dump-hw-params -d 1 -f S32_LE -r 96000 -c 4 -v "$scratch/out.wav" 2>&1
+	arecord -D hw:Loopback,1 --dump-hw-params -d 1 -f S32_LE -r 48000 -c 2 --buffer-time=4000000 -v "$scratch/out.wav" 2>&1
 }
 # What the hardware had done at that moment, and the names of scratch files.
 filter_alsa_parameters() {
