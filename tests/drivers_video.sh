@@ -25,10 +25,11 @@ controls_reset() {
 }
 
 v4l2_reset() {
+	# Choosing another input sets controls, and which of them are inactive.
+	v4l2-ctl -d /dev/video0 --set-input 3 >/dev/null
+	v4l2-ctl -d /dev/video0 --set-input 0 >/dev/null
 	controls_reset /dev/video0
 	controls_reset /dev/video1
-	# Which controls are inactive is set only when another input is chosen.
-	v4l2-ctl -d /dev/video0 --set-input 3 >/dev/null
 	v4l2-ctl -d /dev/video0 --set-input 0 --set-fmt-video width=640,height=360,pixelformat=YUYV --set-parm 30
 	v4l2-ctl -d /dev/video1 --set-output 0
 	v4l2-ctl -d /dev/video2 --set-parm 25
