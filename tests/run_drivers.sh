@@ -171,27 +171,26 @@ run_boot() {
 		EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh"
 }
 
-# log, CASE...: those that have run on every side, natively and with each engine
-whole() {
-	log=$1
-	shift
-	for name; do
-		sides=$(sed -n 's/^\(host\|guest\)| //p' "$log" | awk -v name="$name" '
-			/^@case / { inside = $3 == name }
-			/^@end / { n += inside; inside = 0 }
-			END { print n + 0 }')
-		[ "$sides" -lt "$n_sides" ] || echo "$name"
-	done
+# log: those of the cases $left that have not run on every side, natively and with each
+# engine
+unfinished() {
+	awk -v names="$left" -v sides="$n_sides" '
+		/^(host|guest)\| @case / { name = $4 }
+		/^(host|guest)\| @end / { n[name]++ }
+		END {
+			count = split(names, all)
+			for (i = 1; i <= count; i++)
+				if (n[all[i]] < sides)
+					printf "%s ", all[i]
+		}' "$1"
 }
 
-# log, CASE...: what it has of these
+# log: what it has of the cases that are not $left
 records() {
-	log=$1
-	shift
-	sed -n '/^\(host\|guest\)| /p' "$log" | awk -v names=" $* " '
-		/\| @case / { inside = index(names, " " $4 " ") }
-		inside { print }
-		/\| @end / { inside = 0 }'
+	awk -v left=" $left " '
+		/^(host|guest)\| @case / { inside = !index(left, " " $4 " ") }
+		inside && /^(host|guest)\| / { print }
+		/^(host|guest)\| @end / { inside = 0 }' "$1"
 }
 
 # A domain that the emulation kills takes only the cases with it that have not run on
@@ -204,17 +203,9 @@ while :; do
 	boots=$((boots + 1)) status=0
 	run_boot >"$results/boot-$boots" 2>&1 || status=$?
 	if [ $status != 126 ] || [ $boots = 8 ]; then break; fi
-	# shellcheck disable=SC2086 # a list
-	finished=$(whole "$results/boot-$boots" $left | tr '\n' ' ')
-	# shellcheck disable=SC2086 # a list
-	records "$results/boot-$boots" $finished >>"$results/log"
+	left=$(unfinished "$results/boot-$boots")
+	records "$results/boot-$boots" >>"$results/log"
 	echo "run_drivers: $(sed -n 's/^vm|  *//p' "$results/boot-$boots" | tail -n 1); booting the rig once more"
-	for name in $finished; do
-		left=$(echo " $left " | sed "s/ $name / /")
-	done
-	# shellcheck disable=SC2086 # a list
-	set -- $left
-	left=$*
 	[ -n "$left" ] || { status=0; break; }
 done
 [ -z "$left" ] || cat "$results/boot-$boots" >>"$results/log"

@@ -183,6 +183,15 @@ def get(name):
     return cache.build_directory(path, lambda work: make(work, name)) / "tree"
 
 
+def renewed(name):
+    """The same, with what Debian has now."""
+    if place(name).is_dir():
+        say(f"renewing the kernels of {name}")
+        with cache.lock(name):
+            renew(get(name))
+    return get(name)
+
+
 def here(tree):
     """The kernels that a tree has the headers of."""
     return sorted(path.name.removeprefix("linux-headers-") for path in
@@ -206,11 +215,7 @@ def find(version):
         raise RigError(USAGE, f"no kernel {version} here: as root, "
                        "tools/kernels --renew fetches what is new")
     for name in RELEASES:
-        if place(name).is_dir():
-            say(f"looking for kernel {version} in what {name} has now")
-            with cache.lock(name):
-                renew(get(name))
-        if found := matching(get(name)):
+        if found := matching(renewed(name)):
             return found[0]
     raise RigError(USAGE, f"no kernel {version}, here or in Debian now")
 

@@ -172,10 +172,12 @@ class Session(Runner):
     def check(self):
         """Raise if QEMU or the guest domain is dead."""
         machine.check_alive(self.process, self.logs)
-        if self.guest.gone and not self.may_end:
+        if self.may_end:
+            return
+        if self.guest.gone:
             raise self.failure("the guest domain has ended: see guest.log "
                                "and host-journal.log", not self.guest.ready)
-        for channel in () if self.may_end else (self.host, self.guest):
+        for channel in (self.host, self.guest):
             if channel.silence() > HUNG_SECONDS:
                 raise self.failure(f"the {channel.side} hangs (no answer for "
                                    f"{HUNG_SECONDS} s): see "

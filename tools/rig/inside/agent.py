@@ -12,9 +12,9 @@ channel: a virtio-serial port, or the Xen console hvc0. Requests:
     {"op": "ping"}
 
 Answers: {"hello": ROLE}, {"id": N, "out": TEXT}, {"id": N, "exit": STATUS},
-{"log": IDENTIFIER, "text": TEXT}, {"pong": true}. Bytes travel as latin-1 text. A command's
-output is forwarded beyond its exit for as long as a process it left behind
-holds it.
+{"log": IDENTIFIER, "text": TEXT}, {"pong": true}. Bytes travel as latin-1
+text. A command's output is forwarded beyond its exit for as long as a process
+it left behind holds it.
 """
 import fcntl
 import json
