@@ -78,7 +78,7 @@ void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t
  * caller's memory. 0, or the negative errno that the program gets. */
 static int ioctl_prepare(struct session *session, struct workspace *workspace,
 			 const struct proto_message *message, const struct handle *handle,
-			 struct layout_need *need, struct proto_range *range)
+			 const struct layout_need *need, struct proto_range *range)
 {
 	const struct proto_ioctl *request = message->body;
 	const struct proto_range *ranges;
@@ -91,8 +91,7 @@ static int ioctl_prepare(struct session *session, struct workspace *workspace,
 	if (request->argument < LAYOUT_POINTER_MIN)
 		return 0;
 	/* Of a 32-bit program, none but nested ones come this way. */
-	if (layout_find(request->command, need) < 0 || (request->flags & PROTO_IOCTL_COMPAT) ||
-	    !layout_need_class(need, handle->class)) {
+	if (!need->row || (request->flags & PROTO_IOCTL_COMPAT)) {
 		ioctl_refuse(session, handle, request->command, IOCTL_UNDECLARED);
 		return -ENOTTY;
 	}
@@ -138,34 +137,26 @@ static int64_t ioctl_outcome(const struct workspace *workspace, const struct pro
 	return result;
 }
 
-/* True if a row with a type declares it for this device. */
-static bool ioctl_nested(const struct proto_ioctl *request, const struct handle *handle,
-			 struct layout_need *need)
+/* The row that declares the command for the handle's device, also that of a 32-bit
+ * program, or NULL. *need is what it needs, with a row only where the caller's structures
+ * are the row's: a 32-bit program's may differ under the same number. */
+static const struct layout *ioctl_row(const struct proto_ioctl *request, const struct handle *handle,
+				      struct layout_need *need)
 {
-	/* A 32-bit program's structures may differ under the same number. */
-	return request->argument >= LAYOUT_POINTER_MIN && !layout_refused(request->command) &&
-	       layout_find(request->command, need) == 0 && layout_need_class(need, handle->class) &&
-	       layout_row_serves(need->row, request->flags & PROTO_IOCTL_COMPAT) && need->row->type;
+	bool compat = request->flags & PROTO_IOCTL_COMPAT;
+
+	if (layout_find(request->command, need) == 0 && layout_need_class(need, handle->class) &&
+	    layout_row_serves(need->row, compat))
+		return need->row;
+	*need = (struct layout_need){ 0 };
+	return compat ? layout_find_compat(request->command, handle->class) : NULL;
 }
 
-/* The row that declares the command, also that of a 32-bit program, or NULL. */
-static const struct layout *ioctl_row(const struct proto_ioctl *request, const struct handle *handle)
+/* True if the command has memory of the caller, as a row with a type says. */
+static bool ioctl_nested(const struct proto_ioctl *request, const struct layout_need *need)
 {
-	struct layout_need need;
-
-	if (request->flags & PROTO_IOCTL_COMPAT)
-		return layout_find_compat(request->command, handle->class);
-	if (layout_find(request->command, &need) < 0 || !layout_need_class(&need, handle->class))
-		return NULL;
-	return need.row;
-}
-
-/* True if no poll of ours may follow it. */
-static bool ioctl_unwatches(const struct proto_ioctl *request, const struct handle *handle)
-{
-	const struct layout *row = ioctl_row(request, handle);
-
-	return row && (row->flags & LAYOUT_ROW_UNWATCHED);
+	return request->argument >= LAYOUT_POINTER_MIN && !layout_refused(request->command) && need->row &&
+	       need->row->type;
 }
 
 /* True if the device's section lets the command run on demand. */
@@ -181,15 +172,13 @@ static bool on_demand_allowed(const struct proto_ioctl *request, const struct ha
 }
 
 /* What the device's section says of the command, and of running it on demand. */
-static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const struct handle *handle)
+static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const struct handle *handle,
+					const struct layout *row)
 {
-	const struct layout *row;
-
 	if (rules_deny(handle->rules, request->command, handle->class, request->flags & PROTO_IOCTL_COMPAT))
 		return IOCTL_DENIED;
 	if (!(request->flags & PROTO_IOCTL_ON_DEMAND))
 		return IOCTL_SERVED;
-	row = ioctl_row(request, handle);
 	if (!on_demand_allowed(request, handle, row))
 		return IOCTL_UNDECLARED;
 	/* It would act on the descriptors of a mirror. */
@@ -202,11 +191,10 @@ static enum ioctl_refusal ioctl_refusal(const struct proto_ioctl *request, const
  * nobody knows without a row: a descriptor that it makes or takes must not be one of the
  * session's. */
 static bool ioctl_unknown(const struct session *session, const struct proto_ioctl *request,
-			  const struct handle *handle)
+			  const struct handle *handle, const struct layout *row)
 {
-	return request->argument < LAYOUT_POINTER_MIN && !layout_refused(request->command) &&
-	       !ioctl_row(request, handle) && !handle_plain_has(handle, request->command) &&
-	       !session->mirrors.none;
+	return request->argument < LAYOUT_POINTER_MIN && !layout_refused(request->command) && !row &&
+	       !handle_plain_has(handle, request->command) && !session->mirrors.none;
 }
 
 /* Calls the driver. */
@@ -237,7 +225,8 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 {
 	const struct proto_ioctl *request = message->body;
 	struct handle *handle = operation_handle(session, message, request->handle);
-	struct layout_need need = { 0 };
+	const struct layout *row;
+	struct layout_need need;
 	struct proto_range range;
 	enum ioctl_refusal refusal;
 	int64_t result;
@@ -248,19 +237,21 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	}
 	if (request->flags & PROTO_IOCTL_FLAGS)
 		handle_follow_flags(handle, request->flags & PROTO_IOCTL_NONBLOCK ? O_NONBLOCK : 0);
-	refusal = ioctl_refusal(request, handle);
+	row = ioctl_row(request, handle, &need);
+	refusal = ioctl_refusal(request, handle, row);
 	if (refusal != IOCTL_SERVED) {
 		ioctl_refuse(session, handle, request->command, refusal);
 		ioctl_answer(session, operation, handle, -ENOTTY, 0, NULL);
 		return lead_mine(&session->lead);
 	}
-	if (handle->events && ioctl_unwatches(request, handle))
+	/* No poll of ours may follow it. */
+	if (handle->events && row && (row->flags & LAYOUT_ROW_UNWATCHED))
 		readiness_unwatch(session, handle);
 	if ((request->flags & PROTO_IOCTL_ON_DEMAND) && !layout_refused(request->command))
 		return ioctl_on_demand(session, message, operation, handle);
-	if (ioctl_unknown(session, request, handle) && ioctl_on_trial(session, message, operation, handle))
+	if (ioctl_unknown(session, request, handle, row) && ioctl_on_trial(session, message, operation, handle))
 		return lead_mine(&session->lead);
-	if (ioctl_nested(request, handle, &need))
+	if (ioctl_nested(request, &need))
 		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);
 	if (result < 0) {
