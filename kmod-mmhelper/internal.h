@@ -54,7 +54,8 @@ struct mmh_daemon {
 	struct list_head exports; /* struct mmh_pages */
 };
 
-/* Requests, adopted nodes and tracked mappings. Nothing that moves data takes it. */
+/* Adopted nodes, tracked mappings, gifts, and who wants SIGIO. Nothing that moves data
+ * takes it. */
 extern spinlock_t mmh_lock;
 
 /* node.c: adopted nodes and what programs ask of them. */

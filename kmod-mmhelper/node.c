@@ -10,12 +10,14 @@
  * of ours, knows the open file, and ends the wait when it dies. A request's token
  * cannot be guessed, so no program can have its own request answered by another.
  *
- * mmh_lock covers requests and nodes. Nodes are looked up under RCU.
+ * A request is under the lock of its bucket, so that large reads and writes share none.
+ * mmh_lock covers nodes, which are looked up under RCU.
  */
 #include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/file.h>
 #include <linux/fuse.h>
+#include <linux/list_bl.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
@@ -45,7 +47,7 @@ enum request_state {
 };
 
 struct mmh_request {
-	struct list_head entry;
+	struct hlist_bl_node entry;
 	enum request_state state;
 	struct mmhelper_fetch ask;
 	/* MAP */
@@ -57,37 +59,49 @@ struct mmh_request {
 };
 
 static LIST_HEAD(nodes);
-static LIST_HEAD(requests);
+static struct hlist_bl_head requests[64]; /* by token */
 
 /* CUSE's operations, and our copy. Set at the first adoption, which holds CUSE. */
 static DEFINE_MUTEX(adopt_mutex);
 static const struct file_operations *cuse_fops;
 static struct file_operations node_fops;
 
-static struct mmh_request *request_find(u64 token)
+/* Locks where a request with this token is. */
+static struct hlist_bl_head *request_lock(u64 token) __acquires(bitlock)
+{
+	struct hlist_bl_head *bucket = &requests[token % ARRAY_SIZE(requests)];
+
+	hlist_bl_lock(bucket);
+	return bucket;
+}
+
+/* The request in this state, or NULL. */
+static struct mmh_request *request_find(struct hlist_bl_head *bucket, u64 token, enum request_state state)
 {
 	struct mmh_request *request;
+	struct hlist_bl_node *entry;
 
-	list_for_each_entry(request, &requests, entry)
+	hlist_bl_for_each_entry(request, entry, bucket, entry)
 		if (request->ask.token == token)
-			return request;
+			return request->state == state ? request : NULL;
 	return NULL;
 }
 
 /* Has the daemon answer. 0 or a negative errno, as it says. */
 static long request_run(struct file *file, struct mmh_request *request)
 {
+	struct hlist_bl_head *bucket;
 	long r;
 
 	request->state = REQUEST_ASKED;
 	request->ask.token = get_random_u64();
-	spin_lock(&mmh_lock);
-	list_add(&request->entry, &requests);
-	spin_unlock(&mmh_lock);
+	bucket = request_lock(request->ask.token);
+	hlist_bl_add_head(&request->entry, bucket);
+	hlist_bl_unlock(bucket);
 	r = cuse_fops->unlocked_ioctl(file, MMHELPER_NODE_REQUEST, request->ask.token);
-	spin_lock(&mmh_lock);
-	list_del(&request->entry);
-	spin_unlock(&mmh_lock);
+	hlist_bl_lock(bucket);
+	hlist_bl_del(&request->entry);
+	hlist_bl_unlock(bucket);
 	if (r > 0)
 		r = -EIO;
 	return r;
@@ -95,19 +109,20 @@ static long request_run(struct file *file, struct mmh_request *request)
 
 int node_fetch(struct mmh_daemon *daemon, struct mmhelper_fetch *fetch)
 {
+	struct hlist_bl_head *bucket;
 	struct mmh_request *request;
 	int r = -ENOENT;
 
 	if (fetch->kind || fetch->flags || fetch->offset || fetch->length || fetch->file)
 		return -EINVAL;
-	spin_lock(&mmh_lock);
-	request = request_find(fetch->token);
-	if (request && request->state == REQUEST_ASKED) {
+	bucket = request_lock(fetch->token);
+	request = request_find(bucket, fetch->token, REQUEST_ASKED);
+	if (request) {
 		request->state = REQUEST_FETCHED;
 		*fetch = request->ask;
 		r = 0;
 	}
-	spin_unlock(&mmh_lock);
+	hlist_bl_unlock(bucket);
 	return r;
 }
 
@@ -191,6 +206,7 @@ static int node_mmap(struct file *file, struct vm_area_struct *vma)
 
 int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply)
 {
+	struct hlist_bl_head *bucket;
 	struct mmh_request *request;
 	struct mmh_map *map = NULL;
 	struct file *backing;
@@ -219,16 +235,16 @@ int node_supply(struct mmh_daemon *daemon, struct mmhelper_supply *supply)
 			return PTR_ERR(map);
 		}
 	}
-	spin_lock(&mmh_lock);
-	request = request_find(supply->token);
-	if (request && request->state == REQUEST_FETCHED && request->ask.kind == MMHELPER_MAP) {
+	bucket = request_lock(supply->token);
+	request = request_find(bucket, supply->token, REQUEST_FETCHED);
+	if (request && request->ask.kind == MMHELPER_MAP) {
 		request->state = REQUEST_DONE;
 		request->supply = *supply;
 		request->backing = backing;
 		request->map = map;
 		r = 0;
 	}
-	spin_unlock(&mmh_lock);
+	hlist_bl_unlock(bucket);
 	if (r) {
 		if (map)
 			map_end(map);
@@ -255,18 +271,16 @@ static loff_t node_llseek(struct file *file, loff_t offset, int whence)
 
 int node_result(struct mmh_daemon *daemon, struct mmhelper_result *result)
 {
-	struct mmh_request *request;
+	struct hlist_bl_head *bucket = request_lock(result->token);
+	struct mmh_request *request = request_find(bucket, result->token, REQUEST_FETCHED);
 	int r = -ENOENT;
 
-	spin_lock(&mmh_lock);
-	request = request_find(result->token);
-	if (request && request->state == REQUEST_FETCHED &&
-	    request->ask.kind != MMHELPER_MAP && request->ask.kind != MMHELPER_ASYNC) {
+	if (request && request->ask.kind != MMHELPER_MAP && request->ask.kind != MMHELPER_ASYNC) {
 		request->state = REQUEST_DONE;
 		request->value = result->value;
 		r = 0;
 	}
-	spin_unlock(&mmh_lock);
+	hlist_bl_unlock(bucket);
 	return r;
 }
 
