@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/random.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -56,6 +58,55 @@ START_TEST(settings_of_a_terminal)
 	ck_assert_uint_eq(cfgetospeed(&after), B19200);
 	ck_assert_int_eq(tcsetattr(fd, TCSADRAIN, &before), 0);
 	close(fd);
+}
+END_TEST
+
+/* Gives a capability up, for the calling thread. */
+static void capability_drop(unsigned int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	child_check(syscall(SYS_capget, &header, data) == 0);
+	data[capability / 32].effective &= ~(1u << capability % 32);
+	child_check(syscall(SYS_capset, &header, data) == 0);
+}
+
+/* Both ask for CAP_SYS_ADMIN (random(4)). RNDZAPENTCNT has done nothing since Linux 5.18,
+ * and an addition of no entropy does nothing to speak of. */
+START_TEST(capabilities_as_configured)
+{
+	int without = node_open("random", O_RDWR), with = node_open("random-capable", O_RDWR);
+	uint64_t bytes[2] = { 0 };
+	struct rand_pool_info *none = (void *)bytes;
+	pid_t pid;
+
+	none->buf_size = 4;
+	if (geteuid() != 0) {
+		test_skip("capabilities_as_configured", "only root has any");
+		return;
+	}
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(ioctl(without, RNDZAPENTCNT), -1);
+		ck_assert_int_eq(errno, EPERM);
+		ck_assert_int_eq(ioctl(with, RNDZAPENTCNT), 0);
+		ck_assert_int_eq(ioctl(with, RNDADDENTROPY, none), 0);
+		/* It was for that call only. */
+		ck_assert_int_eq(ioctl(without, RNDADDENTROPY, none), -1);
+		ck_assert_int_eq(errno, EPERM);
+	}
+	pid = fork();
+	if (pid == 0) {
+		/* The program must have them itself, and all of them. */
+		capability_drop(CAP_NET_ADMIN);
+		child_check(ioctl(with, RNDZAPENTCNT) == -1 && errno == EPERM);
+		child_check(ioctl(with, RNDADDENTROPY, none) == -1 && errno == EPERM);
+		_exit(0);
+	}
+	child_wait(pid, 0);
+	ck_assert_int_eq(ioctl(with, RNDADDENTROPY, none), 0);
+	close(without);
+	close(with);
 }
 END_TEST
 
@@ -339,6 +390,7 @@ TCase *case_ioctl(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, structure_goes_both_ways);
 	tcase_add_test(tcase, settings_of_a_terminal);
+	tcase_add_test(tcase, capabilities_as_configured);
 	tcase_add_test(tcase, number_as_argument);
 	tcase_add_test(tcase, flush_drops_what_waits);
 	tcase_add_test(tcase, exclusive_and_number_out);

@@ -49,6 +49,8 @@ static void write_conf(const char *path, const char *prefix, const char *guest, 
 		{ "urandom", "/dev/urandom", "0666", "" },
 		{ "hwrng", "/dev/hwrng", "0666", "" },
 		{ "private", "/dev/zero", "0600", "" },
+		{ "random", "/dev/random", "0666", "" },
+		{ "random-capable", "/dev/random", "0666", "capabilities = { CAP_SYS_ADMIN, CAP_NET_ADMIN }" },
 		{ "console", "/dev/tty1", "0666", "" },
 		{ "console-strict", "/dev/tty1", "0666", "deny = { GIO_UNIMAP, VT_GETSTATE, KDGKBMODE }" },
 		{ "console-open", "/dev/tty1", "0666", /* 0x541c is TIOCLINUX */

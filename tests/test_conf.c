@@ -102,6 +102,24 @@ START_TEST(ioctls_by_name_and_number)
 }
 END_TEST
 
+START_TEST(capabilities_by_name)
+{
+	struct conf *conf = load("guest \"work\" { xen = w }\n"
+				 "guest \"box\" { xen = b }\n"
+				 "device \"a\" { path = /dev/video0 guests = { work } capabilities = { CAP_SYS_ADMIN, cap_bpf } }\n"
+				 "device \"b\" { path = /dev/video1 guests = {\"*\"} capabilities = { CAP_CHOWN } }\n"
+				 "device \"c\" { path = /dev/video2 guests = {\"*\"} }\n");
+
+	/* linux/capability.h: 21, 39, 0. */
+	ck_assert_uint_eq(conf->devices[0].capabilities, 1ull << 21 | 1ull << 39);
+	ck_assert_uint_eq(conf->devices[1].capabilities, 1);
+	ck_assert_uint_eq(conf->devices[2].capabilities, 0);
+	ck_assert_uint_eq(conf_guest_capabilities(conf, "work"), 1ull << 21 | 1ull << 39 | 1);
+	ck_assert_uint_eq(conf_guest_capabilities(conf, "box"), 1);
+	conf_free(conf);
+}
+END_TEST
+
 /* As many as a message to the session holds. */
 START_TEST(ioctls_up_to_a_bound)
 {
@@ -144,6 +162,10 @@ static const struct {
 	const char *expect; /* after the file's name */
 } refusals[] = {
 	{ "# c\n# d\nfoo = 1\n", ":3: no such option 'foo', see hostd.conf(5)" },
+	{ DEVICE("path = /dev/null" ALL " capabilities = { SYS_ADMIN }"),
+	  ":4: device \"d\": capabilities: \"SYS_ADMIN\" is no capability, write it like CAP_SYS_ADMIN" },
+	{ DEVICE("path = /dev/null" ALL " capabilities = { CAP_SYS_GOD }"),
+	  "capabilities: \"CAP_SYS_GOD\" is no capability" },
 	{ DEVICE("path = /dev/null" ALL " deny = { VIDIOC_NOTHING }"),
 	  ":4: device \"d\": deny: \"VIDIOC_NOTHING\" is in no layout table, write its number like" },
 	{ DEVICE("path = /dev/null" ALL " allow = { \"0x123456789\" }"), "allow: \"0x123456789\" is no number of an ioctl" },
@@ -307,6 +329,7 @@ int main(void)
 
 	tcase_add_test(tcase, accepts_all_options);
 	tcase_add_test(tcase, ioctls_by_name_and_number);
+	tcase_add_test(tcase, capabilities_by_name);
 	tcase_add_test(tcase, ioctls_up_to_a_bound);
 	tcase_add_test(tcase, defaults);
 	tcase_add_loop_test(tcase, refuses, 0, sizeof(refusals) / sizeof(refusals[0]));

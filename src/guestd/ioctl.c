@@ -141,6 +141,14 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 	return r;
 }
 
+/* True if a driver may find the capabilities that it asks for. */
+static bool is_capable(const struct call *call)
+{
+	uint64_t capabilities = call->file->node->add.capabilities;
+
+	return capabilities && process_capable(call->pid, capabilities);
+}
+
 void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_t argument,
 		unsigned int flags)
 {
@@ -160,7 +168,8 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 		.argument = argument,
 		.flags = (flags & FUSE_IOCTL_COMPAT ? PROTO_IOCTL_COMPAT : 0) |
 			 (flags & MMHELPER_IOCTL_FLAGS ? PROTO_IOCTL_FLAGS : 0) |
-			 (flags & MMHELPER_IOCTL_NONBLOCK ? PROTO_IOCTL_NONBLOCK : 0),
+			 (flags & MMHELPER_IOCTL_NONBLOCK ? PROTO_IOCTL_NONBLOCK : 0) |
+			 (is_capable(call) ? PROTO_IOCTL_CAPABLE : 0),
 	};
 	r = gather(call, image, &data, &size);
 	if (r < 0) {

@@ -3,12 +3,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -213,6 +215,29 @@ static struct process_command *command_find(const struct process *process, uint3
 		if (process->commands[i].command == command)
 			return (struct process_command *)&process->commands[i];
 	return NULL;
+}
+
+/* Capabilities in another user namespace hold for what belongs to that only
+ * (user_namespaces(7)). */
+static bool same_namespace(pid_t tid)
+{
+	struct stat own, other;
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)tid);
+	return stat("/proc/self/ns/user", &own) == 0 && stat(path, &other) == 0 && own.st_dev == other.st_dev &&
+	       own.st_ino == other.st_ino;
+}
+
+bool process_capable(pid_t tid, uint64_t capabilities)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = tid };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (tid <= 0 || syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return !(capabilities & ~(data[0].effective | (uint64_t)data[1].effective << 32)) &&
+	       same_namespace(tid);
 }
 
 const struct process_command *process_recall(const struct process *process, uint32_t command)

@@ -92,6 +92,10 @@ void process_ended(struct guest *guest);
  * time. (If that changes in between, the call's writing finds out.) */
 bool process_may_write(struct process_rights *rights, uint64_t address);
 
+/* True if the thread has all of these capabilities, in our user namespace. It must wait in
+ * a call, so that it cannot change them. */
+bool process_capable(pid_t tid, uint64_t capabilities);
+
 /* What the command touched before, or NULL. */
 const struct process_command *process_recall(const struct process *process, uint32_t command);
 /* The command's driver touched this. What continues a known item becomes part of it. */

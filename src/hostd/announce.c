@@ -28,6 +28,7 @@ static bool same(const struct announce_device *told, const struct policy_node *n
 	return told->rdev == node->rdev && told->inode == node->inode &&
 	       told->mode == node->device->mode && told->flags == node->flags &&
 	       memcmp(&told->rules, &node->rules, sizeof(node->rules)) == 0 &&
+	       told->capabilities == node->device->capabilities &&
 	       strcmp(told->path, node->path) == 0 &&
 	       strcmp(told->name, node->name) == 0;
 }
@@ -98,6 +99,7 @@ static int send_device(const struct announce_device *told, const struct policy_n
 		.major = major(node->rdev),
 		.minor = minor(node->rdev),
 		.mode = told->mode,
+		.capabilities = told->capabilities,
 	};
 
 	memcpy(message.name, told->name, sizeof(message.name));
@@ -115,6 +117,7 @@ static int add_device(struct announce *announce, struct broker *broker,
 		.mode = node->device->mode,
 		.flags = node->flags,
 		.rules = node->rules,
+		.capabilities = node->device->capabilities,
 	};
 	struct announce_device *devices;
 	int r;

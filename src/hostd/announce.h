@@ -26,6 +26,7 @@ struct announce_device {
 	uint32_t mode;
 	uint32_t flags; /* PROTO_DEVICE_… */
 	struct control_rules rules;
+	uint64_t capabilities;
 };
 
 struct announce {

@@ -233,6 +233,16 @@ static int read_device_rules(cfg_t *cfg, struct conf_device *device)
 	return 0;
 }
 
+static int read_device_capabilities(cfg_t *cfg, struct conf_device *device)
+{
+	char reason[CONF_REASON_MAX];
+
+	for (unsigned int i = 0; i < cfg_size(cfg, "capabilities"); i++)
+		if (conf_check_capability(cfg_getnstr(cfg, "capabilities", i), &device->capabilities, reason) < 0)
+			return refuse_option(cfg, cfg_getopt(cfg, "capabilities"), reason);
+	return 0;
+}
+
 static int read_device(cfg_t *cfg, struct conf_device *device)
 {
 	const char *path = cfg_getstr(cfg, "path"), *mode = cfg_getstr(cfg, "mode");
@@ -252,7 +262,7 @@ static int read_device(cfg_t *cfg, struct conf_device *device)
 	if (copy_string(&device->title, cfg->title) < 0 || copy_string(&device->path, path) < 0 ||
 	    copy_string(&device->name, cfg_getstr(cfg, "name")) < 0)
 		return -ENOMEM;
-	if (read_device_rules(cfg, device) < 0)
+	if (read_device_rules(cfg, device) < 0 || read_device_capabilities(cfg, device) < 0)
 		return -EINVAL;
 	return read_device_guests(cfg, device);
 }
@@ -296,7 +306,7 @@ static int read_all(cfg_t *cfg, char *text, struct conf *conf)
 	static const char *const options[] = {
 		"poll-us",     "log-level",   "session-uids", "guest|xen",   "guest|socket",
 		"guest|max-handles", "device|path", "device|name", "device|mode", "device|guests",
-		"device|ioctls", "device|deny", "device|allow", "guest|max-call-memory", "guest|max-mapped", "guest|max-pinned",
+		"device|ioctls", "device|deny", "device|allow", "device|capabilities", "guest|max-call-memory", "guest|max-mapped", "guest|max-pinned",
 		"page-timeout-ms",
 	};
 	int r;
@@ -332,6 +342,7 @@ static int parse(char *text, struct conf *conf)
 		CFG_STR("ioctls", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("deny", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("allow", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("capabilities", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("guests", NULL, CFGF_NODEFAULT),
 		CFG_END(),
 	};
@@ -432,6 +443,16 @@ bool conf_device_allows(const struct conf_device *device, const char *guest)
 			return true;
 	}
 	return device->all_guests;
+}
+
+uint64_t conf_guest_capabilities(const struct conf *conf, const char *guest)
+{
+	uint64_t capabilities = 0;
+
+	for (size_t i = 0; i < conf->n_devices; i++)
+		if (conf_device_allows(&conf->devices[i], guest))
+			capabilities |= conf->devices[i].capabilities;
+	return capabilities;
 }
 
 int conf_device_name(const struct conf_device *device, const char *path, char *name)

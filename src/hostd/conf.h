@@ -55,6 +55,7 @@ struct conf_device {
 	char *name; /* below the guest's /dev, may hold one '*'; NULL: the path below /dev */
 	enum conf_ioctls ioctls;
 	struct control_rules rules; /* deny and allow; only_allowed is left to policy.h */
+	uint64_t capabilities; /* in effect in its ioctls: a bit for each (rights.h) */
 	bool is_glob;
 	bool all_guests;
 	uint32_t mode;
@@ -91,6 +92,9 @@ const struct conf_guest *conf_guest_find(const struct conf *conf, const char *na
 
 /* True if `guest` (a configured guest's name) may use the device. */
 bool conf_device_allows(const struct conf_device *device, const char *guest);
+
+/* The capabilities of all devices that `guest` may use. */
+uint64_t conf_guest_capabilities(const struct conf *conf, const char *guest);
 
 /* Writes the name that the guest sees for `path`, a file that the device's path
  * matches, to name[PROTO_NAME_MAX + 1]. 0, or -EINVAL when it is no valid name. */

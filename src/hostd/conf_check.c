@@ -2,6 +2,7 @@
 /* What may stand in hostd.conf. Pure functions over a parsed configuration. */
 #include "config.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,6 +113,16 @@ int conf_check_ioctl(const char *value, struct control_rule *rule, char *reason)
 	}
 	if (layout_find_name(value, &rule->command, &rule->mask) < 0)
 		return refuse(reason, "\"%s\" is in no layout table, write its number like 0xc0205647", value);
+	return 0;
+}
+
+int conf_check_capability(const char *value, uint64_t *capabilitiesp, char *reason)
+{
+	int number = strncasecmp(value, "CAP_", 4) == 0 ? capng_name_to_capability(value + 4) : -1;
+
+	if (number < 0 || number >= 64)
+		return refuse(reason, "\"%s\" is no capability, write it like CAP_SYS_ADMIN", value);
+	*capabilitiesp |= UINT64_C(1) << number;
 	return 0;
 }
 

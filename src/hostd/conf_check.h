@@ -34,6 +34,10 @@ int conf_check_ioctls(const char *value, enum conf_ioctls *ioctlsp, char *reason
  * the reason. */
 int conf_check_ioctl(const char *value, struct control_rule *rule, char *reason);
 
+/* Parses the name of a capability, like CAP_SYS_ADMIN, and adds its bit to the set. 0, or
+ * -EINVAL with the reason. */
+int conf_check_capability(const char *value, uint64_t *capabilitiesp, char *reason);
+
 /* True for a string with glob(7) characters. */
 bool conf_check_is_glob(const char *path);
 

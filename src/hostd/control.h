@@ -78,6 +78,8 @@ struct control_message {
 	uint32_t log_level;
 	uint32_t max_call_pages; /* quota of memory for calls on demand */
 	uint32_t page_timeout_ms;
+	/* CONTROL_START: those that it shall be able to use; DEVICE_ADD: those of the device */
+	uint64_t capabilities;
 	/* CONTROL_DEVICE_ADD */
 	uint32_t class, major, minor, mode;
 	struct control_rules rules;

@@ -82,7 +82,7 @@ static int mirror_start(struct guest *guest, uint64_t id, int *socketp)
 	mirror = calloc(1, sizeof(*mirror));
 	if (!mirror)
 		return -ENOMEM;
-	r = launch_mirror(guest->name, session->mirror_uid, &mirror->pid, socketp);
+	r = launch_mirror(guest->name, session->mirror_uid, session->capabilities, &mirror->pid, socketp);
 	if (r < 0) {
 		free(mirror);
 		return r;

@@ -200,6 +200,7 @@ static int send_start(struct guest *guest, int connection)
 		.log_level = log_level_get(),
 		.max_call_pages = guest->max_call_memory * (1048576 / PROTO_PAGE),
 		.page_timeout_ms = supervisor->conf->page_timeout_ms,
+		.capabilities = guest->session.capabilities,
 	};
 
 	strncpy(start.name, guest->name, sizeof(start.name) - 1);
@@ -255,6 +256,7 @@ int guest_session_start(struct guest *guest, int connection)
 	*session = (struct guest_session){ 0 };
 	sd_event_now(guest->supervisor->event, CLOCK_MONOTONIC, &session->started_us);
 	session->domid = guest->domid;
+	session->capabilities = conf_guest_capabilities(guest->supervisor->conf, guest->name);
 	announce_init(&session->announce, guest->name);
 	r = supervisor_uids_choose(guest->supervisor, &session->uid, &session->mirror_uid);
 	if (r == 0)

@@ -33,6 +33,7 @@ struct guest_session {
 	pid_t pid; /* 0: none */
 	uint32_t uid;
 	uint32_t mirror_uid;
+	uint64_t capabilities; /* of its devices, as they were at its start; the mirrors' too */
 	struct guest_mirror *mirrors;
 	struct log_limit mirror_limit; /* of lines about them */
 	struct placed *placed; /* device memory in the guest: guest_frames.h */

@@ -25,6 +25,8 @@ struct handle {
 	uint32_t class; /* PROTO_CLASS_… of the device */
 	uint32_t device_flags; /* PROTO_DEVICE_… of it */
 	struct rules *rules; /* its deny and allow, or NULL */
+	uint64_t capabilities; /* that its ioctls may use (rights.h) */
+	bool told_rights; /* the log says that a driver missed some */
 	uint32_t n_users; /* operations under way */
 	bool released; /* the guest has let go; no new operation finds it */
 	uint64_t release_tag; /* what is answered when it is closed */

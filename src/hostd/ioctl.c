@@ -10,12 +10,28 @@
 
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
+#include "hostd/rights.h"
 #include "hostd/rules.h"
 #include "hostd/session.h"
 #include "hostd/verify.h"
 #include "proto/layout.h"
 
 #define TAIL 0xa5 /* in the image where the caller has no memory */
+
+/* Whoever wonders why root's program is refused shall find it in the log. */
+static void ioctl_hint(struct session *session, const struct operation *operation, struct handle *handle,
+		       int64_t result)
+{
+	const struct device *device = handle ? session_device(session, handle->device) : NULL;
+
+	if (!device || handle->capabilities || handle->told_rights ||
+	    !log_limit_pass(&session->limit, session->guest))
+		return;
+	handle->told_rights = true;
+	log_info("guest \"%s\": device \"%s\": ioctl 0x%08x: %s; if its driver asks for a capability of the "
+		 "caller, name that in its device section of hostd.conf: capabilities = { \"CAP_…\" }",
+		 session->guest, device->name, operation->command, strerror(-result));
+}
 
 void ioctl_answer(struct session *session, struct operation *operation, struct handle *handle,
 		  int64_t result, uint32_t n, const struct iovec *payload)
@@ -27,6 +43,8 @@ void ioctl_answer(struct session *session, struct operation *operation, struct h
 	};
 	uint64_t tag = operation->tag;
 
+	if (result == -EPERM || result == -EACCES)
+		ioctl_hint(session, operation, handle, result);
 	operation_leave(session, operation);
 	session_answer(session, PROTO_IOCTL_ANSWER, tag, &answer, &answer.ready, handle, payload,
 		       n ? n + 1 : 0);
@@ -197,6 +215,19 @@ static bool ioctl_unknown(const struct session *session, const struct proto_ioct
 	       !handle_plain_has(handle, request->command) && !session->mirrors.none;
 }
 
+int64_t ioctl_call(const struct operation *operation, const struct handle *handle, void *argument)
+{
+	int64_t result;
+
+	if (operation->capabilities)
+		rights_use(operation->capabilities);
+	result = ioctl(handle->fd, operation->command, argument);
+	result = result < 0 ? -errno : result;
+	if (operation->capabilities)
+		rights_use(0);
+	return result;
+}
+
 /* Calls the driver. */
 static int64_t ioctl_run(struct session *session, struct operation *operation, struct handle *handle,
 			 const struct proto_ioctl *request, const struct layout_need *need,
@@ -211,9 +242,8 @@ static int64_t ioctl_run(struct session *session, struct operation *operation, s
 		return result;
 	since_ns = operation_begin(session, operation, handle);
 	/* A small argument is a number; a driver that follows it meets no page. */
-	result = ioctl(handle->fd, request->command,
-		       range->address ? image : (void *)(uintptr_t)request->argument);
-	result = result < 0 ? -errno : result;
+	result = ioctl_call(operation, handle,
+			    range->address ? image : (void *)(uintptr_t)request->argument);
 	operation_end(session, operation, handle, since_ns);
 	if (session->verify && number)
 		verify_number(session, handle, request, result);
@@ -237,6 +267,8 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 	}
 	if (request->flags & PROTO_IOCTL_FLAGS)
 		handle_follow_flags(handle, request->flags & PROTO_IOCTL_NONBLOCK ? O_NONBLOCK : 0);
+	operation->command = request->command;
+	operation->capabilities = request->flags & PROTO_IOCTL_CAPABLE ? handle->capabilities : 0;
 	row = ioctl_row(request, handle, &need);
 	refusal = ioctl_refusal(request, handle, row);
 	if (refusal != IOCTL_SERVED) {

@@ -33,6 +33,11 @@ enum ioctl_refusal {
 /* Says so once for a while, and what would help. */
 void ioctl_refuse(struct session *session, const struct handle *handle, uint32_t command,
 		  enum ioctl_refusal why);
+
+/* ioctl(2) of the operation's command, with its capabilities in effect. The driver's
+ * result or negative errno. Without the lock. */
+int64_t ioctl_call(const struct operation *operation, const struct handle *handle, void *argument);
+
 /* Runs the request on demand, on a device whose policy allows that. Under the lock,
  * which it gives up; answers and leaves the operation. Returns whether the thread
  * still leads. */

@@ -83,10 +83,8 @@ static bool run(struct session *session, struct operation *operation, struct han
 	plain = session->verify || values_plain(handle, need, declared);
 	result = kept_map(&workspace->kept, session, declared_walked(declared));
 	argument = declared_argument(declared);
-	if (plain && result == 0) {
-		result = ioctl(handle->fd, request->command, argument);
-		result = result < 0 ? -errno : result;
-	}
+	if (plain && result == 0)
+		result = ioctl_call(operation, handle, argument);
 	*resultp = result;
 	operation_end(session, operation, handle, since_ns);
 	return plain;

@@ -199,6 +199,7 @@ static void run(struct session *session, const struct proto_message *message, st
 	shared->fd = fd;
 	shared->command = request->command;
 	shared->compat = request->flags & PROTO_IOCTL_COMPAT;
+	shared->capabilities = operation->capabilities;
 	shared->argument = request->argument;
 	shared->n_pages = shared->n_collected = 0;
 	mirror->operation = operation;

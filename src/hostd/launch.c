@@ -72,9 +72,9 @@ int launch_session(const char *guest, pid_t *pidp, int *socketp)
 	return launch(argv, environ, pidp, socketp);
 }
 
-int launch_mirror(const char *guest, uint32_t uid, pid_t *pidp, int *socketp)
+int launch_mirror(const char *guest, uint32_t uid, uint64_t capabilities, pid_t *pidp, int *socketp)
 {
-	char title[128], option[32];
+	char title[128], option[64];
 	char *argv[] = { title, option, NULL };
 	/* The kernel would write to the C library's rseq area, which a mirror unmaps
 	 * (rseq(2); glibc manual, Tunables). */
@@ -82,6 +82,6 @@ int launch_mirror(const char *guest, uint32_t uid, pid_t *pidp, int *socketp)
 	char *env[] = { tunables, NULL };
 
 	snprintf(title, sizeof(title), "paradice-hostd: mirror %s", guest);
-	snprintf(option, sizeof(option), "--mirror=%u", uid);
+	snprintf(option, sizeof(option), "--mirror=%u:%llx", uid, (unsigned long long)capabilities);
 	return launch(argv, env, pidp, socketp);
 }

@@ -16,7 +16,8 @@
  * negative errno. */
 int launch_session(const char *guest, pid_t *pidp, int *socketp);
 
-/* The same for a mirror, which becomes user `uid` (0: stays). */
-int launch_mirror(const char *guest, uint32_t uid, pid_t *pidp, int *socketp);
+/* The same for a mirror, which becomes user `uid` (0: stays) and can use `capabilities`
+ * (rights.h). */
+int launch_mirror(const char *guest, uint32_t uid, uint64_t capabilities, pid_t *pidp, int *socketp);
 
 #endif

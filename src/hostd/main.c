@@ -40,6 +40,7 @@ struct arguments {
 	bool mirror;
 	bool verify;
 	uint32_t mirror_uid;
+	uint64_t mirror_capabilities;
 	bool level_set;
 	enum log_level level;
 };
@@ -52,7 +53,7 @@ static const struct argp_option options[] = {
 	{ "check-config", OPTION_CHECK, NULL, 0, "check the file and end", 0 },
 	{ "verify-layouts", OPTION_VERIFY, NULL, 0, "compare what drivers do with the layout tables; slow", 0 },
 	{ "session", OPTION_SESSION, NULL, OPTION_HIDDEN, NULL, 0 },
-	{ "mirror", OPTION_MIRROR, "UID", OPTION_HIDDEN, NULL, 0 },
+	{ "mirror", OPTION_MIRROR, "UID:CAPABILITIES", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
 
@@ -84,7 +85,8 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_MIRROR:
 		arguments->mirror = true;
-		arguments->mirror_uid = strtoul(argument, NULL, 10);
+		arguments->mirror_uid = strtoul(argument, &argument, 10);
+		arguments->mirror_capabilities = *argument ? strtoull(argument + 1, NULL, 16) : 0;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -199,7 +201,7 @@ int main(int argc, char **argv)
 	if (arguments.mirror) {
 		log_init("mirror", arguments.level);
 		prctl(PR_SET_NAME, "paradice-mirror");
-		return mirror_main(LAUNCH_SOCKET_FD, arguments.mirror_uid);
+		return mirror_main(LAUNCH_SOCKET_FD, arguments.mirror_uid, arguments.mirror_capabilities);
 	}
 	log_init("hostd", arguments.level);
 	arguments.conf_path = absolute(arguments.conf_path, path, sizeof(path));

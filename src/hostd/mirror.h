@@ -226,7 +226,8 @@ void mirror_memory_end(struct session *session, struct mirror *mirror);
 /* ---- mirror_main.c ---- */
 
 /* The mirror process: `socket` is its only descriptor but standard error, `uid` the
- * user to become (0: stay). The exit status of a start that failed. */
-int mirror_main(int socket, uint32_t uid);
+ * user to become (0: stay), `capabilities` what it can use in ioctls (rights.h). The exit
+ * status of a start that failed. */
+int mirror_main(int socket, uint32_t uid, uint64_t capabilities);
 
 #endif

@@ -11,6 +11,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <linux/sched.h>
@@ -153,14 +154,36 @@ static CORE bool files_drop(void)
 	return any;
 }
 
+/* As rights_use(); fails only for what is not permitted. */
+static CORE void rights_use_here(uint64_t permitted, uint64_t effective)
+{
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	header.version = _LINUX_CAPABILITY_VERSION_3;
+	header.pid = 0;
+	for (uint32_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].effective = (permitted & effective) >> (32 * i);
+		data[i].permitted = permitted >> (32 * i);
+		data[i].inheritable = 0;
+	}
+	call3(__NR_capset, (long)&header, (long)data, 0);
+}
+
 static CORE void job_run(const struct mirror_private *private, struct mirror_shared *shared)
 {
+	uint64_t capabilities = shared->capabilities;
+
 	if (shared->job == MIRROR_CALL)
 		refresh(private, shared);
+	if (private->capabilities && capabilities)
+		rights_use_here(private->capabilities, capabilities);
 	if (shared->job == MIRROR_CALL && shared->compat)
 		shared->result = ioctl_compat(shared->fd, shared->command, shared->argument);
 	else if (shared->job == MIRROR_CALL)
 		shared->result = call3(__NR_ioctl, shared->fd, shared->command, shared->argument);
+	if (private->capabilities && capabilities)
+		rights_use_here(private->capabilities, 0);
 	if (shared->job == MIRROR_CALL)
 		shared->installed = files_drop();
 	collect(private, shared);

@@ -28,7 +28,7 @@
 #define MIRROR_FILES_MAX 32u /* devices open in one mirror */
 
 /* The region, in pages from its base. */
-#define MIRROR_CODE_PAGES 2u
+#define MIRROR_CODE_PAGES 3u
 #define MIRROR_STACK_PAGES 5u /* a signal frame with AVX-512 and AMX state fits */
 enum {
 	MIRROR_AT_CODE = 0,
@@ -68,6 +68,7 @@ struct mirror_shared {
 	int32_t fd; /* the device, as MIRROR_ATTACH named it */
 	uint32_t command;
 	uint32_t compat; /* the caller is a 32-bit program */
+	uint64_t capabilities; /* in effect during the call (rights.h), as far as it has them */
 	uint32_t installed; /* the driver installed a descriptor, which is gone again */
 	uint64_t argument;
 	int64_t result; /* the ioctl's, or of the start: 0 or negative errno */
@@ -104,6 +105,7 @@ struct mirror_private {
 	int32_t pid;
 	int32_t worker; /* thread id */
 	uint32_t n_filter;
+	uint64_t capabilities; /* that were kept */
 	struct sock_filter filter[MIRROR_FILTER_MAX];
 };
 

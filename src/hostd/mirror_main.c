@@ -23,6 +23,7 @@
 
 #include "hostd/mirror.h"
 #include "hostd/mirror_core.h"
+#include "hostd/rights.h"
 #include "hostd/sandbox.h"
 #include "proto/log.h"
 #include "proto/pass.h"
@@ -141,6 +142,8 @@ static int filter_native(scmp_filter_ctx ctx)
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	if (r == 0 && rights_kept())
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(capset), 0);
 	return r;
 }
 
@@ -250,7 +253,7 @@ static void limits_set(void)
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
-int mirror_main(int socket, uint32_t uid)
+int mirror_main(int socket, uint32_t uid, uint64_t capabilities)
 {
 	const char *what = "userfaultfd (root, or access to /dev/userfaultfd, is needed)";
 	struct mirror_private *private;
@@ -267,13 +270,14 @@ int mirror_main(int socket, uint32_t uid)
 	if (r == 0)
 		r = code_place(base);
 	private = mirror_at(base, MIRROR_AT_PRIVATE);
+	if (r == 0)
+		r = sandbox_drop(uid, capabilities, &what);
 	if (r == 0) {
 		private->base = base;
+		private->capabilities = rights_kept();
 		what = "the seccomp filter";
 		r = filter_make(private);
 	}
-	if (r == 0)
-		r = sandbox_drop(uid, &what);
 	if (r == 0)
 		r = hello_send(socket, base, watcher, memfd);
 	if (r < 0) {

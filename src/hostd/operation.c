@@ -383,6 +383,7 @@ static bool serve_open(struct session *session, struct workspace *workspace,
 	} else {
 		operation->class = device->add.class;
 		operation->device_flags = device->add.flags;
+		operation->capabilities = device->add.capabilities;
 		operation->rules = rules_get(device->rules);
 		if (control_send(session->control_fd, &control, -1) < 0)
 			session_end(session, "the supervisor is gone");
@@ -409,6 +410,7 @@ void operation_opened(struct session *session, uint64_t tag, int error, int fd)
 	handle = handle_add(&session->handles, fd, operation->device, operation->class, operation->flags);
 	if (handle) {
 		handle->device_flags = operation->device_flags;
+		handle->capabilities = operation->capabilities;
 		handle->rules = operation->rules;
 	} else {
 		rules_put(operation->rules);

@@ -30,6 +30,8 @@ struct operation {
 	uint32_t class; /* OPEN: of the device */
 	uint32_t device_flags; /* OPEN */
 	struct rules *rules; /* OPEN: of the device; a holder */
+	uint64_t capabilities; /* OPEN: of the device; IOCTL: in effect during the call (rights.h) */
+	uint32_t command; /* IOCTL */
 	uint32_t flags; /* OPEN */
 	pthread_t thread;
 	struct mirror *mirror; /* it runs there, or NULL */

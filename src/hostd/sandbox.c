@@ -2,7 +2,6 @@
 /* The session's sandbox; see sandbox.h. */
 #include "config.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hostd/rights.h"
 #include "hostd/sandbox.h"
 #include "proto/log.h"
 
@@ -41,7 +41,8 @@ static int root_empty(void)
 
 static int user_become(uint32_t uid)
 {
-	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+	/* What is permitted stays so; rights_keep() says what of it. */
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -errno;
 	/* A change of user forgets that we die with the supervisor (prctl(2)); if it
 	 * died before this, the control socket tells. */
@@ -99,6 +100,9 @@ static int filter_rules(scmp_filter_ctx ctx)
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	/* rights.h */
+	if (r == 0 && rights_kept())
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(capset), 0);
 	return r;
 }
 
@@ -123,7 +127,7 @@ static int filter_load(void)
 }
 #endif
 
-int sandbox_drop(uint32_t uid, const char **whatp)
+int sandbox_drop(uint32_t uid, uint64_t capabilities, const char **whatp)
 {
 	int r;
 
@@ -138,19 +142,19 @@ int sandbox_drop(uint32_t uid, const char **whatp)
 			return r;
 	}
 	*whatp = "dropping capabilities";
-	capng_clear(CAPNG_SELECT_CAPS);
-	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
-		return -EPERM;
+	r = rights_keep(capabilities);
+	if (r < 0)
+		return r;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-int sandbox_enter(uint32_t uid, const char **whatp)
+int sandbox_enter(uint32_t uid, uint64_t capabilities, const char **whatp)
 {
 	int r;
 
 	/* One heap is enough: sessions allocate next to nothing. */
 	mallopt(M_ARENA_MAX, 1);
-	r = sandbox_drop(uid, whatp);
+	r = sandbox_drop(uid, capabilities, whatp);
 	if (r < 0)
 		return r;
 	*whatp = "the seccomp filter";

@@ -7,12 +7,12 @@
 
 /* The part of sandbox_enter() before the filter, for a process that brings its own.
  * The same result. */
-int sandbox_drop(uint32_t uid, const char **whatp);
+int sandbox_drop(uint32_t uid, uint64_t capabilities, const char **whatp);
 
 /* An empty root directory, the user and group `uid` (0: stay, when not root
- * anyway), no capability, no new privileges, and only the system calls that a
- * session makes. Before any other thread is started. 0 or negative errno; *whatp
- * then names the step. */
-int sandbox_enter(uint32_t uid, const char **whatp);
+ * anyway), no capability in effect and only `capabilities` to be had (rights.h), no new
+ * privileges, and only the system calls that a session makes. Before any other thread
+ * is started. 0 or negative errno; *whatp then names the step. */
+int sandbox_enter(uint32_t uid, uint64_t capabilities, const char **whatp);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hostd/async.h"
+#include "hostd/rights.h"
 #include "hostd/rules.h"
 #include "hostd/sandbox.h"
 #include "hostd/session.h"
@@ -215,12 +216,17 @@ static void device_add(struct session *session, const struct control_message *me
 		.minor = message->minor,
 		.mode = message->mode,
 		.flags = message->flags,
+		.capabilities = message->capabilities,
 	};
 	device->rules = rules_new(&message->rules, &failed);
 	/* Without its rules it must not be served. */
 	if (failed)
 		session_end(session, "no memory for a device's rules");
 	memcpy(device->name, message->name, sizeof(device->name) - 1);
+	if (message->capabilities & ~rights_kept())
+		log_warning("guest \"%s\": device \"%s\": not all of its capabilities can be had: a session "
+			    "has, of those that hostd has, what hostd.conf named when it was started",
+			    session->guest, device->name);
 	device->next = session->devices;
 	session->devices = device;
 }
@@ -475,7 +481,7 @@ static int session_prepare(struct session *session, const struct control_message
 	r = readiness_init(session);
 	if (r < 0)
 		return r;
-	return sandbox_enter(start->uid, whatp);
+	return sandbox_enter(start->uid, start->capabilities, whatp);
 }
 
 int session_main(int control_fd)

@@ -32,6 +32,7 @@ static int64_t mirror_call(struct session *session, struct operation *operation,
 	shared->fd = fd;
 	shared->command = command;
 	shared->compat = 0;
+	shared->capabilities = operation->capabilities;
 	shared->argument = call->argument;
 	shared->n_pages = shared->n_collected = 0;
 	mirror_keep_begin(mirror);

@@ -86,7 +86,8 @@ enum proto_kind {
 	F(uint32_t, major, DEC, "major number in the driver domain")                     \
 	F(uint32_t, minor, DEC, "minor number in the driver domain")                     \
 	F(uint32_t, mode, HEX, "permission bits for the guest's node")                   \
-	F(uint32_t, flags, HEX, "PROTO_DEVICE_… bits")
+	F(uint32_t, flags, HEX, "PROTO_DEVICE_… bits")                                   \
+	F(uint64_t, capabilities, HEX, "of the caller, that the host's driver may find: a bit each (linux/capability.h)")
 
 #define PROTO_DEVICE_REMOVE_FIELDS(F)                                                    \
 	F(uint32_t, device, DEC, "the device that is gone")                              \
@@ -363,6 +364,7 @@ struct proto_descriptor {
 #define PROTO_IOCTL_ON_DEMAND 2u /* ranges are pages; the driver gets the program's pointers */
 #define PROTO_IOCTL_FLAGS 4u /* the next bit is the open file's; else it is not known */
 #define PROTO_IOCTL_NONBLOCK 8u /* O_NONBLOCK */
+#define PROTO_IOCTL_CAPABLE 16u /* the caller has all of the device's capabilities */
 
 /* PROTO_MMAP.flags */
 #define PROTO_MMAP_READ 1u

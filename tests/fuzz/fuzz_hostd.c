@@ -94,7 +94,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #undef _exit
 
 /* The session does not enter its sandbox here. */
-int sandbox_enter(uint32_t uid, const char **whatp)
+int sandbox_enter(uint32_t uid, uint64_t capabilities, const char **whatp)
 {
 	abort();
 }

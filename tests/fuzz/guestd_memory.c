@@ -116,6 +116,11 @@ bool process_may_write(struct process_rights *rights, uint64_t address)
 	return input_byte(&now.input) & 1;
 }
 
+bool process_capable(pid_t tid, uint64_t capabilities)
+{
+	return capabilities & 1;
+}
+
 const struct process_command *process_recall(const struct process *process, uint32_t command)
 {
 	return process->commands[0].n_items ? &process->commands[0] : NULL;
