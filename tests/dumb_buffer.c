@@ -60,6 +60,7 @@ START_TEST(coherent)
 {
 	struct buffer buffers[3];
 	uint32_t *drawn[3], *seen[3];
+	size_t n_wrong = 0;
 	int fd = card_open();
 
 	for (int i = 0; i < 3; i++) {
@@ -72,7 +73,8 @@ START_TEST(coherent)
 			drawn[i][k] = k * 2654435761u + i;
 	for (int i = 0; i < 3; i++)
 		for (size_t k = 0; k < buffers[i].dumb.size / 4; k++)
-			ck_assert_uint_eq(seen[i][k], (uint32_t)(k * 2654435761u + i));
+			n_wrong += seen[i][k] != (uint32_t)(k * 2654435761u + i);
+	ck_assert_uint_eq(n_wrong, 0); /* once: each assertion writes to a pipe */
 	for (int i = 0; i < 3; i++) {
 		munmap(drawn[i], buffers[i].dumb.size);
 		munmap(seen[i], buffers[i].dumb.size);
