@@ -113,7 +113,7 @@ static void serve(void *context)
 	while (work.lead.stopping && work.linger) {
 		work.linger--;
 		lead_away(&work.lead, true);
-		pause_us(3 * LEAD_TICK_US);
+		pause_us(3 * lead_tick_ns() / 1000);
 		lead_back(&work.lead);
 	}
 }
@@ -221,7 +221,7 @@ START_TEST(keeps_to_its_threads)
 
 	post(3, MAX_THREADS + 5);
 	wait_for(&work.n_blocked, MAX_THREADS);
-	pause_us(20 * LEAD_TICK_US);
+	pause_us(20 * lead_tick_ns() / 1000);
 	pthread_mutex_lock(&work.lead.lock);
 	n_threads = work.lead.n_threads;
 	pthread_mutex_unlock(&work.lead.lock);
@@ -250,7 +250,7 @@ START_TEST(wake_brings_a_standby)
 {
 	post(0, 1);
 	wait_for(&work.n_blocked, 1);
-	pause_us(5 * LEAD_TICK_US);
+	pause_us(5 * lead_tick_ns() / 1000);
 	pthread_mutex_lock(&work.lead.lock);
 	work.n_quick = 7; /* and nobody rings */
 	lead_wake(&work.lead);
@@ -286,7 +286,7 @@ START_TEST(stops_under_a_busy_leader)
 	work.n_quick = 1000000;
 	eventfd_write(work.event_fd, 1);
 	pthread_mutex_unlock(&work.lead.lock);
-	pause_us(2 * LEAD_TICK_US);
+	pause_us(2 * lead_tick_ns() / 1000);
 }
 END_TEST
 

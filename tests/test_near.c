@@ -63,6 +63,25 @@ START_TEST(near_and_anywhere_again)
 }
 END_TEST
 
+/* Whoever is slow now and again is not tied and untied each time. */
+START_TEST(rests_after_an_end)
+{
+	int n = 0;
+
+	near_processor(first);
+	near_end();
+	near_end();
+	while (is_anywhere() && n < LOOKS) {
+		near_processor(second);
+		n++;
+	}
+	ck_assert_int_gt(n, 10);
+	ck_assert(is_on(second));
+	near_end();
+	ck_assert(is_anywhere());
+}
+END_TEST
+
 START_TEST(apart_and_anywhere_again)
 {
 	cpu_set_t set;
@@ -154,6 +173,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, near_and_anywhere_again);
+	tcase_add_test(tcase, rests_after_an_end);
 	tcase_add_test(tcase, apart_and_anywhere_again);
 	tcase_add_test(tcase, no_such_processor);
 	tcase_add_test(tcase, near_a_thread);

@@ -221,12 +221,14 @@ static struct process_command *command_find(const struct process *process, uint3
  * (user_namespaces(7)). */
 static bool same_namespace(pid_t tid)
 {
-	struct stat own, other;
+	static __thread struct stat own; /* it stays the same */
+	struct stat other;
 	char path[40];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)tid);
-	return stat("/proc/self/ns/user", &own) == 0 && stat(path, &other) == 0 && own.st_dev == other.st_dev &&
-	       own.st_ino == other.st_ino;
+	if (!own.st_ino && stat("/proc/self/ns/user", &own) < 0)
+		return false;
+	return stat(path, &other) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
 bool process_capable(pid_t tid, uint64_t capabilities)

@@ -16,7 +16,6 @@
 #include "hostd/session.h"
 #include "proto/near.h"
 
-#define SLOW_NS (LEAD_AWAY_US * 1000u)
 #define CLOSES_MAX (SESSION_SPARE_THREADS / 2) /* at once */
 
 static struct operation *operation_find(struct operation_table *table, uint64_t tag)
@@ -108,7 +107,7 @@ void operation_end(struct session *session, struct operation *operation, struct 
 		channel_disarm(session->channel);
 	if (watched)
 		handle_sample_publish(handle, serial, mask);
-	handle->slow = channel_now_ns() - since_ns > SLOW_NS;
+	handle->slow = channel_now_ns() - since_ns > lead_away_max_ns();
 	operation->running = false;
 }
 

@@ -13,7 +13,11 @@
 #include "proto/channel.h"
 #include "proto/lead.h"
 #include "proto/near.h"
+#include "proto/wake_cost.h"
 
+#define AWAY_MIN_NS 50000u
+#define AWAY_LIMIT_NS 1000000u
+#define TICK_AWAYS 20
 #define KEEP_STANDBY 2 /* threads that stay when they have nothing to do */
 #define STACK_SIZE (256 * 1024)
 
@@ -22,6 +26,20 @@ static __thread uint64_t own_number;
 static __thread bool second;
 
 enum { WATCH_OWNER, WATCH_TIMER, WATCH_WAKE };
+
+uint64_t lead_away_max_ns(void)
+{
+	uint32_t ns = wake_cost_ns() / 2; /* that is there and back */
+
+	if (ns < AWAY_MIN_NS)
+		return AWAY_MIN_NS;
+	return ns < AWAY_LIMIT_NS ? ns : AWAY_LIMIT_NS;
+}
+
+uint64_t lead_tick_ns(void)
+{
+	return TICK_AWAYS * lead_away_max_ns();
+}
 
 static int epoll_add(struct lead *lead, int fd, uint64_t what)
 {
@@ -96,8 +114,8 @@ static void standby_ensure(struct lead *lead)
 static void second_watch(struct lead *lead)
 {
 	while (lead->second_away_since_ns && !lead->stopping) {
-		if (channel_now_ns() - lead->second_away_since_ns >= LEAD_AWAY_US * 1000u) {
-			lead->second_away_since_ns = 0;
+		if (channel_now_ns() - lead->second_away_since_ns >= lead_away_max_ns()) {
+			__atomic_store_n(&lead->second_away_since_ns, 0, __ATOMIC_RELAXED);
 			lead->ops->relieve(lead->context);
 			return;
 		}
@@ -117,7 +135,7 @@ static bool take_over(struct lead *lead)
 		if (!lead->away_since_ns)
 			return false;
 		away_ns = channel_now_ns() - lead->away_since_ns;
-		if (away_ns >= LEAD_AWAY_US * 1000u)
+		if (away_ns >= lead_away_max_ns())
 			break;
 		pthread_mutex_unlock(&lead->lock);
 		sched_yield();
@@ -130,7 +148,7 @@ static void lead_on(struct lead *lead)
 {
 	own_number = ++lead->leader;
 	lead->leading = true;
-	lead->away_since_ns = 0;
+	__atomic_store_n(&lead->away_since_ns, 0, __ATOMIC_RELAXED);
 	lead->n_standby--;
 	standby_ensure(lead);
 	lead->ops->serve(lead->context);
@@ -140,19 +158,32 @@ static void lead_on(struct lead *lead)
 	own_number = 0;
 }
 
-/* Sleeps until something happens; under the lock before and after. */
+static bool is_away(struct lead *lead)
+{
+	return __atomic_load_n(&lead->away_since_ns, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&lead->second_away_since_ns, __ATOMIC_SEQ_CST);
+}
+
+/* Sleeps until something happens; under the lock before and after. When the timer finds
+ * nobody away, which is mostly so, that ends without the lock: a leader who meets
+ * somebody at the lock must wake him, which takes longer than most operations. */
 static void standby_sleep(struct lead *lead)
 {
 	struct epoll_event event;
+	bool timer;
 	int n;
 
 	pthread_mutex_unlock(&lead->lock);
-	n = epoll_wait(lead->epoll_fd, &event, 1, -1);
+	do {
+		n = epoll_wait(lead->epoll_fd, &event, 1, -1);
+		timer = n > 0 && event.data.u64 == WATCH_TIMER;
+		/* Whoever goes away after this arms it again (away_begin()). */
+		if (timer)
+			__atomic_store_n(&lead->timer_armed, false, __ATOMIC_SEQ_CST);
+	} while (timer && !is_away(lead));
 	pthread_mutex_lock(&lead->lock);
 	if (n <= 0)
 		return;
-	if (event.data.u64 == WATCH_TIMER)
-		lead->timer_armed = false;
 	if (event.data.u64 == WATCH_OWNER && lead->ops->woken)
 		lead->ops->woken(lead->context);
 }
@@ -212,11 +243,15 @@ static void away_begin(struct lead *lead, uint64_t now_ns, bool timed)
 
 	if (!since_ns)
 		return;
-	*since_ns = now_ns;
-	if (timed && !lead->timer_armed) {
-		static const struct itimerspec once = { .it_value.tv_nsec = LEAD_TICK_US * 1000 };
+	/* Before the timer is looked at: standby_sleep() does the one and the other in the
+	 * opposite order. */
+	__atomic_store_n(since_ns, now_ns, __ATOMIC_SEQ_CST);
+	if (timed && !__atomic_load_n(&lead->timer_armed, __ATOMIC_SEQ_CST)) {
+		const struct itimerspec once = { .it_value.tv_nsec = lead_tick_ns() };
 
-		lead->timer_armed = timerfd_settime(lead->timer_fd, 0, &once, NULL) == 0;
+		__atomic_store_n(&lead->timer_armed, true, __ATOMIC_SEQ_CST);
+		if (timerfd_settime(lead->timer_fd, 0, &once, NULL) < 0)
+			__atomic_store_n(&lead->timer_armed, false, __ATOMIC_SEQ_CST);
 	}
 }
 
@@ -225,7 +260,7 @@ static void away_end(struct lead *lead)
 	uint64_t *since_ns = away_clock(lead);
 
 	if (since_ns)
-		*since_ns = 0;
+		__atomic_store_n(since_ns, 0, __ATOMIC_RELEASE);
 }
 
 bool lead_mine(const struct lead *lead)

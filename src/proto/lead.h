@@ -7,10 +7,10 @@
  * operation itself. Around a call that may block it goes "away", which only
  * gives up the lock. Standbys sleep; what wakes one is a descriptor of the owner
  * (the doorbell: the peer has sent more), lead_wake() (the leader itself expects
- * to be long), or a timer that runs at most once in LEAD_TICK_US while there is
+ * to be long), or a timer that runs at most once in lead_tick_ns() while there is
  * traffic, because arming a timer for each call would cost more than the call
  * (10 µs in a virtual machine). A standby that finds the leader away for longer
- * than LEAD_AWAY_US leads on; the old leader finishes its operation when its call
+ * than lead_away_max_ns() leads on; the old leader finishes its operation when its call
  * returns, and becomes a standby.
  *
  * One lock covers all of the owner's state; a thread holds it except while it is
@@ -24,8 +24,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LEAD_AWAY_US 50 /* how long a leader may be away */
-#define LEAD_TICK_US 1000
+/* How long a leader may be away: 50 µs, or what waking a thread takes on this machine (up
+ * to 1 ms), because that is what it costs to have another one. */
+uint64_t lead_away_max_ns(void);
+/* 20 times that. */
+uint64_t lead_tick_ns(void);
 
 struct lead_ops {
 	/* Serves until there is nothing left to do, or lead_mine() is false. Called
@@ -47,10 +50,11 @@ struct lead {
 	int epoll_fd;
 	int timer_fd;
 	int wake_fd;
-	bool timer_armed;
+	bool timer_armed; /* atomic */
 	bool leading; /* somebody leads: in serve() and not overtaken */
 	bool stopping;
 	uint64_t leader; /* the leader's number, counted up at each change */
+	/* Written under the lock, read without. */
 	uint64_t away_since_ns; /* 0: the leader is not away */
 	uint64_t second_away_since_ns; /* the same for the second */
 	uint32_t n_threads;

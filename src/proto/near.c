@@ -14,6 +14,7 @@
 #include "proto/near.h"
 
 #define EVERY 64 /* calls: looking takes about 10 µs */
+#define REST 64 /* calls after an end that do nothing: to tie and untie takes as long as a short wait */
 #define FIELD 37 /* of /proc/PID/stat, behind the name's bracket: "processor" (proc(5)) */
 
 static bool due(void)
@@ -56,6 +57,7 @@ static pthread_once_t all_once = PTHREAD_ONCE_INIT;
 
 static __thread enum tie tie;
 static __thread uint32_t tied; /* the processor */
+static __thread uint32_t rest; /* calls that are left of REST */
 
 static void all_find(void)
 {
@@ -96,15 +98,21 @@ static void place(enum tie kind, uint32_t processor)
 	tied = processor;
 }
 
+static bool rests(void)
+{
+	return rest && rest--;
+}
+
 void near_thread(pid_t thread)
 {
-	if (due())
+	if (!rests() && due())
 		place(TIE_ON, processor_of(thread));
 }
 
 void near_processor(uint32_t processor)
 {
-	place(TIE_ON, processor);
+	if (!rests())
+		place(TIE_ON, processor);
 }
 
 void near_apart(uint32_t processor)
@@ -121,5 +129,7 @@ void near_apart_end(void)
 
 void near_end(void)
 {
+	if (tie == TIE_ON)
+		rest = REST;
 	place(TIE_NONE, 0);
 }

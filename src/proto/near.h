@@ -41,7 +41,8 @@ void near_apart(uint32_t processor);
 /* It does not spin any more. */
 void near_apart_end(void);
 
-/* It serves several, or what may take long: anywhere. */
+/* It serves several, or what may take long: anywhere. If it was near, it is not so again
+ * before some more calls. */
 void near_end(void);
 
 #endif
