@@ -42,6 +42,9 @@ struct v4l2_buffer video_dequeue(const struct video *video);
 void video_stream(const struct video *video, bool on);
 
 uint8_t *map(int fd, size_t length, int prot, off_t offset);
+/* True in a PV guest, after a look that it is told so: it has no write-combined mappings of
+ * what is granted to it, and such is vgem's memory. */
+bool combined_refused(int fd, size_t length);
 /* The picture that vivid makes, which stands still, in memory of the caller's. */
 uint8_t *picture(void);
 void check_picture(int fd, size_t length, const uint8_t *expected);

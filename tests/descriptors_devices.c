@@ -130,6 +130,15 @@ uint8_t *map(int fd, size_t length, int prot, off_t offset)
 	return memory;
 }
 
+bool combined_refused(int fd, size_t length)
+{
+	if (!getenv("PARADICE_PV"))
+		return false;
+	ck_assert_ptr_eq(mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
+	ck_assert_int_eq(errno, EOPNOTSUPP);
+	return true;
+}
+
 uint8_t *picture(void)
 {
 	struct video camera;

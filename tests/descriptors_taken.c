@@ -119,10 +119,12 @@ START_TEST(prime_to_the_camera)
 	}
 	video_stream(&camera, true);
 	buffer = video_dequeue(&camera);
-	memory = dumb_map(drm, handles[buffer.index], size);
-	ck_assert_int_eq(memcmp(memory, expected, camera.length), 0);
-	munmap(memory, size);
-	check_picture(buffer.m.fd, camera.length, expected);
+	if (!combined_refused(buffer.m.fd, camera.length)) {
+		memory = dumb_map(drm, handles[buffer.index], size);
+		ck_assert_int_eq(memcmp(memory, expected, camera.length), 0);
+		munmap(memory, size);
+		check_picture(buffer.m.fd, camera.length, expected);
+	}
 	video_stream(&camera, false);
 	for (uint32_t i = 0; i < camera.n; i++)
 		close(fds[i]);

@@ -135,9 +135,12 @@ static void works(void)
 
 START_TEST(good_references)
 {
+	size_t n_wrong = 0;
+
 	works();
 	for (uint32_t i = 0; i < N_PAGES * PROTO_PAGE; i++)
-		ck_assert_uint_eq(granted.memory[i], TRANSFER_BYTE(i));
+		n_wrong += granted.memory[i] != TRANSFER_BYTE(i);
+	ck_assert_uint_eq(n_wrong, 0);
 }
 END_TEST
 

@@ -47,6 +47,7 @@ EOF
 cat >"$share/guest.sh" <<'EOF'
 export LD_LIBRARY_PATH=/share
 dri=/dev/dri media=/dev/media0
+[ "$PARADICE_RIG" != xen-pv ] || export PARADICE_PV=1
 [ "$PARADICE_RIG" != loopback ] || dri=/dev/paradice/dri media=/dev/paradice/media0
 PARADICE_NODES=$(ls -d /dev/paradice/descriptor-* | tr '\n' ' ')
 export PARADICE_NODES

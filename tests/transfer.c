@@ -285,6 +285,7 @@ END_TEST
 START_TEST(munmap_meanwhile)
 {
 	struct slow slow;
+	size_t n_changed = 0;
 	uint8_t *instead;
 
 	slow_begin(&slow);
@@ -294,7 +295,8 @@ START_TEST(munmap_meanwhile)
 	ck_assert_ptr_eq(instead, slow.memory);
 	slow_end(&slow);
 	for (size_t i = 0; i < TRANSFER_SLOW; i++)
-		ck_assert_uint_eq(instead[i], 0);
+		n_changed += instead[i] != 0;
+	ck_assert_uint_eq(n_changed, 0);
 	munmap(instead, TRANSFER_SLOW);
 }
 END_TEST
