@@ -42,7 +42,9 @@ static int root_empty(void)
 static int user_become(uint32_t uid)
 {
 	/* What is permitted stays so; rights_keep() says what of it. */
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -errno;
 	/* A change of user forgets that we die with the supervisor (prctl(2)); if it
 	 * died before this, the control socket tells. */
