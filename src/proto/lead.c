@@ -147,26 +147,28 @@ static bool take_over(struct lead *lead)
 static void lead_on(struct lead *lead)
 {
 	own_number = ++lead->leader;
-	lead->leading = true;
+	__atomic_store_n(&lead->leading, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&lead->away_since_ns, 0, __ATOMIC_RELAXED);
 	lead->n_standby--;
 	standby_ensure(lead);
 	lead->ops->serve(lead->context);
 	if (lead_mine(lead))
-		lead->leading = false;
+		__atomic_store_n(&lead->leading, false, __ATOMIC_RELAXED);
 	lead->n_standby++;
 	own_number = 0;
 }
 
-static bool is_away(struct lead *lead)
+/* True if somebody leads and nobody is away. Without the lock. */
+static bool all_there(const struct lead *lead)
 {
-	return __atomic_load_n(&lead->away_since_ns, __ATOMIC_SEQ_CST) ||
-	       __atomic_load_n(&lead->second_away_since_ns, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&lead->leading, __ATOMIC_SEQ_CST) &&
+	       !__atomic_load_n(&lead->away_since_ns, __ATOMIC_SEQ_CST) &&
+	       !__atomic_load_n(&lead->second_away_since_ns, __ATOMIC_SEQ_CST);
 }
 
 /* Sleeps until something happens; under the lock before and after. When the timer finds
- * nobody away, which is mostly so, that ends without the lock: a leader who meets
- * somebody at the lock must wake him, which takes longer than most operations. */
+ * all there, which is mostly so, that ends without the lock: a leader who meets somebody
+ * at the lock must wake him, which takes longer than most operations. */
 static void standby_sleep(struct lead *lead)
 {
 	struct epoll_event event;
@@ -180,7 +182,7 @@ static void standby_sleep(struct lead *lead)
 		/* Whoever goes away after this arms it again (away_begin()). */
 		if (timer)
 			__atomic_store_n(&lead->timer_armed, false, __ATOMIC_SEQ_CST);
-	} while (timer && !is_away(lead));
+	} while (timer && all_there(lead));
 	pthread_mutex_lock(&lead->lock);
 	if (n <= 0)
 		return;

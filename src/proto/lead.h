@@ -51,10 +51,10 @@ struct lead {
 	int timer_fd;
 	int wake_fd;
 	bool timer_armed; /* atomic */
-	bool leading; /* somebody leads: in serve() and not overtaken */
 	bool stopping;
 	uint64_t leader; /* the leader's number, counted up at each change */
 	/* Written under the lock, read without. */
+	bool leading; /* somebody leads: in serve() and not overtaken */
 	uint64_t away_since_ns; /* 0: the leader is not away */
 	uint64_t second_away_since_ns; /* the same for the second */
 	uint32_t n_threads;
