@@ -102,7 +102,7 @@ EOF
 # the devices of rig_device; its status is in rig_status, what it said in $work/log.
 rig_run() {
 	rig_status=0
-	set -- "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" \
+	set -- "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" --boots 5 \
 		${RIG_KERNEL:+--kernel "$RIG_KERNEL"} --timeout "${RIG_TIMEOUT:-1500}" "$@"
 	case " $* " in
 	*" --keep "*) rig_start "$@" ;;
