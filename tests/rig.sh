@@ -119,7 +119,9 @@ rig_start() {
 	rig_vm=$!
 	until rig_dir=$(sed -n 's/.*tools\/vm --attach \([^ ]*\) .*/\1/p' "$work/log") && [ "$rig_dir" ]; do
 		if ! kill -0 $rig_vm 2>/dev/null; then
-			rig_status=1
+			wait $rig_vm || rig_status=$?
+			[ $rig_status != 0 ] || rig_status=1
+			rig_vm=
 			return
 		fi
 		sleep 0.5
@@ -147,14 +149,22 @@ same() {
 	fi
 }
 
+# True if the emulation has ended the domain: in each of its boots, or when the rig was
+# kept (BootError in tools/rig/report.py).
+rig_emulation() {
+	[ "$rig_status" = 126 ] || { [ "$rig_dir" ] && grep -qs "Triple fault" "$rig_dir/logs/console.log"; }
+}
+
 # Ends the script with the sum of our own passed and failed and of those that programs in
-# the rig have printed. A rig that failed without a failed test counts as one.
+# the rig have printed. A rig that failed without a failed test counts as one. The status
+# is 126 where the emulation is to blame.
 rig_sum() {
 	# shellcheck disable=SC2046 # three numbers
 	set -- $(sed -n 's/^[hg][a-z]*| \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$work/log" |
 		awk -v p=$passed -v f=$failed -v s="$rig_status" '
 			{ p += $1; f += $2; k += $3 } END { if (s != 0 && f == 0) f = 1; print p, f + 0, k + 0 }')
 	echo "$1 passed, $2 failed, $3 skipped"
-	[ "$2" = 0 ]
-	exit
+	[ "$2" != 0 ] || exit 0
+	rig_emulation && exit 126
+	exit 1
 }
