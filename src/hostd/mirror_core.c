@@ -163,29 +163,33 @@ static CORE void rights_use_here(uint64_t permitted, uint64_t effective)
 	header.version = _LINUX_CAPABILITY_VERSION_3;
 	header.pid = 0;
 	for (uint32_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		data[i].effective = (permitted & effective) >> (32 * i);
+		data[i].effective = effective >> (32 * i);
 		data[i].permitted = permitted >> (32 * i);
 		data[i].inheritable = 0;
 	}
 	call3(__NR_capset, (long)&header, (long)data, 0);
 }
 
+static CORE void call_run(const struct mirror_private *private, struct mirror_shared *shared)
+{
+	uint64_t capabilities = private->capabilities & shared->capabilities;
+
+	refresh(private, shared);
+	if (capabilities)
+		rights_use_here(private->capabilities, capabilities);
+	if (shared->compat)
+		shared->result = ioctl_compat(shared->fd, shared->command, shared->argument);
+	else
+		shared->result = call3(__NR_ioctl, shared->fd, shared->command, shared->argument);
+	if (capabilities)
+		rights_use_here(private->capabilities, 0);
+	shared->installed = files_drop();
+}
+
 static CORE void job_run(const struct mirror_private *private, struct mirror_shared *shared)
 {
-	uint64_t capabilities = shared->capabilities;
-
 	if (shared->job == MIRROR_CALL)
-		refresh(private, shared);
-	if (private->capabilities && capabilities)
-		rights_use_here(private->capabilities, capabilities);
-	if (shared->job == MIRROR_CALL && shared->compat)
-		shared->result = ioctl_compat(shared->fd, shared->command, shared->argument);
-	else if (shared->job == MIRROR_CALL)
-		shared->result = call3(__NR_ioctl, shared->fd, shared->command, shared->argument);
-	if (private->capabilities && capabilities)
-		rights_use_here(private->capabilities, 0);
-	if (shared->job == MIRROR_CALL)
-		shared->installed = files_drop();
+		call_run(private, shared);
 	collect(private, shared);
 }
 
