@@ -52,5 +52,6 @@ int main(int argc, char **argv)
 	descriptors_made_add(tcase);
 	descriptors_taken_add(tcase);
 	descriptors_lives_add(tcase);
+	descriptors_atomic_add(tcase);
 	return suite_run("descriptors", tcase);
 }

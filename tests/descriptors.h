@@ -63,5 +63,6 @@ int prime_import(int drm, int fd, uint32_t *handlep);
 void descriptors_made_add(TCase *tcase);
 void descriptors_taken_add(TCase *tcase);
 void descriptors_lives_add(TCase *tcase);
+void descriptors_atomic_add(TCase *tcase);
 
 #endif

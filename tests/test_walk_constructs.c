@@ -430,6 +430,99 @@ START_TEST(sum_of_an_array)
 }
 END_TEST
 
+/* ---- what a value is, the number beside it tells ---- */
+
+static bool beside_descriptor(uint32_t number, const struct layout_facts *facts)
+{
+	return number == facts->in_fence_fd;
+}
+
+static bool beside_pointer(uint32_t number, const struct layout_facts *facts)
+{
+	return number == facts->out_fence_ptr;
+}
+
+struct made {
+	int32_t fd;
+};
+static const struct layout_part made_parts[] = {
+	DESCRIPTOR_OUT(struct made, fd, SYNC_FILE, .flags = LAYOUT_ZERO),
+};
+LAYOUT_TYPE(made, struct made, made_parts);
+
+struct value {
+	union {
+		uint64_t number;
+		int32_t fd;
+	};
+};
+static const struct layout_part value_parts[] = {
+	DESCRIPTOR_IN(struct value, fd, .when_beside = beside_descriptor),
+	POINTER_ONE(struct value, number, made, OUT, .when_beside = beside_pointer),
+};
+LAYOUT_TYPE_BESIDE(value, struct value, struct sums, ids, value_parts);
+static const struct layout_part beside_after[] = {
+	POINTER_SUM(struct sums, ids, uint32_t, IN),
+	POINTER_SUM_TO(struct sums, values, value, IN),
+};
+LAYOUT_TYPE_AFTER(beside_counts, uint32_t, beside_after);
+static const struct layout_part beside_parts[] = { POINTER_TO(struct sums, counts, n, beside_counts, IN) };
+LAYOUT_TYPE(beside, struct sums, beside_parts);
+static const struct layout beside_row = NESTED(COMMAND(9, struct sums), struct sums, beside);
+
+static uint64_t beside_given[3];
+
+/* Notes the values that it gets; puts -1 where the second points to. */
+static int beside_driver(uint64_t argument)
+{
+	int32_t none = -1;
+	struct sums sums;
+
+	if (driver_read(&sums, argument, sizeof(sums)) < 0 ||
+	    driver_read(beside_given, sums.values, sizeof(beside_given)) < 0)
+		return -EFAULT;
+	return beside_given[1] == 9 ? 0 : driver_write(beside_given[1], &none, sizeof(none));
+}
+
+START_TEST(values_by_the_number_beside)
+{
+	uint32_t counts[2] = { 1, 2 }, ids[3] = { 41, 42, 43 };
+	int32_t fence = -7;
+	uint64_t values[3] = { 5, (uintptr_t)&fence, 5 };
+	struct sums sums = {
+		.n = 2, .counts = (uintptr_t)counts, .ids = (uintptr_t)ids, .values = (uintptr_t)values
+	};
+
+	trip_facts.in_fence_fd = 41;
+	trip_facts.out_fence_ptr = 42;
+	trip_number = 1234;
+	ck_assert_int_eq(trip(&beside_row, &sums, beside_driver), 0);
+	ck_assert_uint_eq(beside_given[0], 1234);
+	ck_assert_uint_ne(beside_given[1], (uintptr_t)&fence);
+	ck_assert_uint_eq(beside_given[2], 5);
+	ck_assert_int_eq(fence, -1);
+	ck_assert_uint_eq(values[0], 5);
+	/* Others are numbers, and so are all without an array beside. */
+	values[1] = 9;
+	ids[0] = 40;
+	ids[1] = 40;
+	ck_assert_int_eq(trip(&beside_row, &sums, beside_driver), 0);
+	ck_assert_uint_eq(beside_given[0], 5);
+	ids[0] = 41;
+	ids[1] = 42;
+	sums.ids = (uintptr_t)page_end(0);
+	ck_assert_int_eq(trip(&beside_row, &sums, beside_driver), 0);
+	ck_assert_uint_eq(beside_given[0], 5);
+	/* The last number of an array that is cut has its value, the next has none. */
+	sums.ids = (uintptr_t)page_end(4);
+	*(uint32_t *)(uintptr_t)sums.ids = 41;
+	ck_assert_int_eq(trip(&beside_row, &sums, beside_driver), 0);
+	ck_assert_uint_eq(beside_given[0], 1234);
+	ck_assert_uint_eq(beside_given[1], 9);
+	trip_facts = (struct layout_facts){ 0 };
+}
+END_TEST
+
 TCase *case_constructs(void)
 {
 	TCase *tcase = tcase_create("constructs");
@@ -444,5 +537,6 @@ TCase *case_constructs(void)
 	tcase_add_test(tcase, opaque_pointers_stay);
 	tcase_add_test(tcase, descriptors_are_the_hosts);
 	tcase_add_test(tcase, sum_of_an_array);
+	tcase_add_test(tcase, values_by_the_number_beside);
 	return tcase;
 }

@@ -621,7 +621,8 @@ static void row_agrees(const struct layout *row)
 		ck_assert_msg(r == 0, "%s: the halves differ: %d", row->name, r);
 		ck_assert_int_eq(trip_drive(&message, driver_that_looks), 0);
 		ck_assert_uint_ne(driven, (uintptr_t)memory);
-		ck_assert_msg(trip_changed == 0, "%s: %u bytes changed", row->name, trip_changed);
+		/* Of what is learnt all comes back. */
+		ck_assert_msg(trip_changed == 0 || row->learn, "%s: %u bytes changed", row->name, trip_changed);
 		ck_assert_mem_eq(memory, before, sizeof(memory));
 		n_served++;
 	}

@@ -216,7 +216,7 @@ static void ioctl_learn(const struct call *call, const struct proto_range *range
 {
 	struct layout_need need;
 
-	if (declared(call, &need) && need.row->learn && range->address == call->range.address &&
+	if (declared(call, &need) && need.row->learn && range->address == call->body.ioctl.argument &&
 	    range->length >= need.in && range->length >= need.out)
 		need.row->learn(&call->file->facts, bytes);
 }
@@ -253,7 +253,7 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 	n -= n_made;
 	if (result > INT32_MAX || !answer_fits(call, ranges, n))
 		return call_misfit(guest, message, "it writes memory that the program did not offer");
-	if (n && result >= 0 && !call->ranges)
+	if (n && result >= 0)
 		ioctl_learn(call, ranges, bytes);
 	if (result >= 0)
 		kept_taken(call);

@@ -20,6 +20,7 @@ struct declared {
 	const struct proto_range *ranges; /* the request's */
 	const uint8_t *bytes; /* of the range that comes next */
 	uint32_t n_ranges;
+	bool learnt; /* the guest learns from the structure, so it gets all of it */
 	const uint8_t *sent[PROTO_RANGES_MAX]; /* the request's bytes of each segment */
 	struct proto_range changed[PROTO_RANGES_MAX];
 	struct iovec payload[1 + PROTO_RANGES_MAX];
@@ -111,6 +112,7 @@ int declared_walk(struct declared *declared, const struct layout_need *need,
 	declared->walk.fetch = message_fetch;
 	declared->walk.facts = facts;
 	declared->walk.limit = limit;
+	declared->learnt = need->row->learn;
 	r = walk_run(&declared->walk, need, argument);
 	return r == 0 && declared->walk.n_segments != n ? -EINVAL : r;
 }
@@ -131,6 +133,16 @@ const struct walk_segment *declared_target(const struct declared *declared, uint
 			return &walk->segments[fixup->segment];
 	}
 	return NULL;
+}
+
+bool declared_replaces(const struct declared *declared, const uint8_t *memory)
+{
+	const struct walk *walk = &declared->walk;
+
+	for (uint32_t i = 0; i < walk->n_fixups; i++)
+		if (walk->fixups[i].memory == memory)
+			return true;
+	return false;
 }
 
 void *declared_argument(struct declared *declared)
@@ -179,7 +191,10 @@ uint32_t declared_collect(struct declared *declared, const struct proto_range *m
 
 		if (!(segment->direction & PROTO_RANGE_OUT) || !segment->present)
 			continue;
-		span = changed_span(segment->memory, declared->sent[i], segment->present);
+		if (i == 0 && declared->learnt)
+			span = (struct iovec){ segment->memory, segment->present };
+		else
+			span = changed_span(segment->memory, declared->sent[i], segment->present);
 		if (!span.iov_len)
 			continue;
 		declared->changed[n] = (struct proto_range){

@@ -34,6 +34,10 @@ int declared_walk(struct declared *declared, const struct layout_need *need,
 const struct walk_segment *declared_root(const struct declared *declared);
 const struct walk_segment *declared_target(const struct declared *declared, uint16_t at);
 
+/* True if what the caller has at `memory`, in one of the copies, is a pointer or a
+ * descriptor for which the driver gets one of ours. */
+bool declared_replaces(const struct declared *declared, const uint8_t *memory);
+
 /* Puts the addresses in. What to give the driver as its argument: an address that
  * faults if the caller has no memory there. */
 void *declared_argument(struct declared *declared);

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "hostd/drm_values.h"
+#include "proto/layout_walk.h"
 
 static bool name_ends(const char *name, size_t length, const char *end)
 {
@@ -29,11 +30,11 @@ static bool value_plain(int fd, uint32_t property, uint64_t value)
 	if (ioctl(fd, DRM_IOCTL_MODE_GETPROPERTY, &get) < 0)
 		return true;
 	length = strnlen(get.name, sizeof(get.name));
-	/* WRITEBACK_OUT_FENCE_PTR as well. */
+	/* WRITEBACK_OUT_FENCE_PTR as well. At a number no process has memory. */
 	if (name_ends(get.name, length, "OUT_FENCE_PTR"))
-		return false;
+		return value < LAYOUT_POINTER_MIN;
 	if (name_ends(get.name, length, "IN_FENCE_FD"))
-		return (int64_t)value < 0;
+		return (int32_t)value < 0;
 	return true;
 }
 
@@ -66,7 +67,8 @@ static bool arrays_plain(int fd, const struct declared *declared)
 	     i++) {
 		memcpy(&property, properties->memory + i * sizeof(property), sizeof(property));
 		memcpy(&value, values->memory + i * sizeof(value), sizeof(value));
-		if (!value_plain(fd, property, value))
+		if (!declared_replaces(declared, values->memory + i * sizeof(value)) &&
+		    !value_plain(fd, property, value))
 			return false;
 	}
 	return true;

@@ -14,7 +14,9 @@
 #include "proto/layout.h"
 
 /* True if no value in a command whose row has LAYOUT_ROW_PROPERTIES is an address or
- * a descriptor, by the names that the device `fd` gives its properties. After
+ * a descriptor, by the names that the device `fd` gives its properties, but for those
+ * that the walk has found and replaces: of properties whose names the program has asked
+ * this open file for, in an atomic commit. After
  * declared_walk(), before declared_argument(), without the session's lock. */
 bool drm_values_plain(int fd, const struct layout_need *need, const struct declared *declared);
 

@@ -90,6 +90,15 @@ static bool run(struct session *session, struct operation *operation, struct han
 	return plain;
 }
 
+/* What a successful call has settled for later ones, if the driver left all of it. */
+static void learn(struct handle *handle, const struct layout *row, const struct declared *declared)
+{
+	const struct walk_segment *root = declared_root(declared);
+
+	if (row->learn && root && root->present == root->length)
+		row->learn(&handle->facts, root->memory);
+}
+
 bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 			  const struct proto_message *message, struct operation *operation,
 			  struct handle *handle, const struct layout_need *need)
@@ -119,6 +128,8 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 		ioctl_refuse(session, handle, request->command, IOCTL_DESCRIPTOR);
 		result = -ENOTTY;
 	}
+	if (result >= 0)
+		learn(handle, need->row, workspace->declared);
 	kept_settle(&workspace->kept, session, declared_walked(workspace->declared), handle, result);
 	result = descriptor_make(descriptors, session, declared_walked(workspace->declared), handle, result);
 	n = declared_collect(workspace->declared, descriptors->made ? &descriptors->range : NULL,

@@ -41,6 +41,10 @@
 struct layout_facts {
 	uint32_t frame_bits; /* ALSA PCM: of a frame, all channels; 0: not set up */
 	uint32_t channels;
+	/* DRM: the numbers of the device's properties with these names; 0: not asked for. */
+	uint32_t in_fence_fd;
+	uint32_t out_fence_ptr;
+	uint32_t writeback_out_fence_ptr;
 };
 
 /* What a driver does with a piece of memory. */
@@ -96,6 +100,8 @@ struct layout_part {
 	const struct layout_type *type; /* what is in an element, or NULL: bytes */
 	/* NULL, or says whether this part is there; `structure` needs no alignment */
 	bool (*when)(const void *structure);
+	/* NULL, or says the same by the number that stands beside: layout_type.beside_at */
+	bool (*when_beside)(uint32_t number, const struct layout_facts *facts);
 	/* NULL, or tells the bits of one element, instead of `unit` */
 	uint32_t (*bits)(const struct layout_facts *facts);
 	/* NULL, or computes the bytes where no count tells */
@@ -111,13 +117,17 @@ struct layout_type {
 	/* Looked at once for a whole array of this type, when its bytes are there; they
 	 * are parts of the structure that points to the array. */
 	const struct layout_part *after;
+	/* For when_beside() of the parts: where, in the structure that points to the array of
+	 * this type, the pointer to an array of 32-bit numbers is, one for each element;
+	 * 0: there is none. */
+	uint16_t beside_at;
 };
 
 /* Bits of layout.flags. */
 #define LAYOUT_ROW_UP_TO 1u /* the argument's size is the most; less may be there */
 #define LAYOUT_ROW_STRING 2u /* the argument is a string of at most this size */
-/* It makes or takes a descriptor: never on demand. Its structure is the same for a
- * 32-bit program (tests/check_compat.sh). */
+/* It makes or takes a descriptor, or settles for others what is one: never on demand.
+ * Its structure is the same for a 32-bit program (tests/check_compat.sh). */
 #define LAYOUT_ROW_DESCRIPTOR 4u
 #define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
 /* After it a poll may begin something anew: none but the program's own may come. */

@@ -110,10 +110,61 @@ static const struct layout_part object_parts[] = {
 };
 LAYOUT_TYPE(object, struct drm_mode_obj_get_properties, object_parts);
 
+/* Which properties have values that are more than numbers, only the device knows. */
+static void property_learn(struct layout_facts *facts, const void *structure)
+{
+	struct drm_mode_get_property property;
+
+	memcpy(&property, structure, sizeof(property));
+	if (strncmp(property.name, "IN_FENCE_FD", sizeof(property.name)) == 0)
+		facts->in_fence_fd = property.prop_id;
+	else if (strncmp(property.name, "OUT_FENCE_PTR", sizeof(property.name)) == 0)
+		facts->out_fence_ptr = property.prop_id;
+	else if (strncmp(property.name, "WRITEBACK_OUT_FENCE_PTR", sizeof(property.name)) == 0)
+		facts->writeback_out_fence_ptr = property.prop_id;
+}
+
+static bool value_is_fence(uint32_t property, const struct layout_facts *facts)
+{
+	return property && property == facts->in_fence_fd;
+}
+
+static bool value_is_fence_pointer(uint32_t property, const struct layout_facts *facts)
+{
+	return property &&
+	       (property == facts->out_fence_ptr || property == facts->writeback_out_fence_ptr);
+}
+
+/* The core puts -1 there at first, and the number when the commit has succeeded
+ * (drm_atomic_uapi.c). */
+struct out_fence {
+	__s32 fd;
+};
+static const struct layout_part out_fence_parts[] = {
+	DESCRIPTOR_OUT(struct out_fence, fd, SYNC_FILE, .flags = LAYOUT_ZERO),
+};
+LAYOUT_TYPE(out_fence, struct out_fence, out_fence_parts);
+
+struct property_value {
+	union {
+		struct {
+			__s32 fd; /* of all that the core reads this much */
+			__u32 high;
+		};
+		__u64 pointer;
+	};
+};
+static const struct layout_part property_value_parts[] = {
+	DESCRIPTOR_IN(struct property_value, fd, .when_beside = value_is_fence),
+	POINTER_ONE(struct property_value, pointer, out_fence, OUT, .when_beside = value_is_fence_pointer),
+};
+LAYOUT_TYPE_BESIDE(property_value, struct property_value, struct drm_mode_atomic, props_ptr,
+		   property_value_parts);
+
 /* count_props[] says how many properties each object has; they stand together. */
 static const struct layout_part atomic_after[] = {
 	POINTER_SUM(struct drm_mode_atomic, props_ptr, __u32, IN),
-	POINTER_SUM(struct drm_mode_atomic, prop_values_ptr, __u64, IN),
+	POINTER_SUM_TO(struct drm_mode_atomic, prop_values_ptr, property_value, IN),
 };
 LAYOUT_TYPE_AFTER(atomic_counts, __u32, atomic_after);
 
@@ -230,7 +281,7 @@ static const struct layout rows[] = {
 	NESTED(DRM_IOCTL_MODE_GETCONNECTOR, struct drm_mode_get_connector, connector),
 	NESTED(DRM_IOCTL_MODE_GETGAMMA, struct drm_mode_crtc_lut, get_gamma),
 	NESTED(DRM_IOCTL_MODE_SETGAMMA, struct drm_mode_crtc_lut, set_gamma),
-	NESTED(DRM_IOCTL_MODE_GETPROPERTY, struct drm_mode_get_property, property),
+	DESCRIPTOR_LEARN(DRM_IOCTL_MODE_GETPROPERTY, struct drm_mode_get_property, property, property_learn),
 	NESTED(DRM_IOCTL_MODE_GETPROPBLOB, struct drm_mode_get_blob, get_blob),
 	NESTED(DRM_IOCTL_MODE_CREATEPROPBLOB, struct drm_mode_create_blob, create_blob),
 	NESTED(DRM_IOCTL_MODE_DIRTYFB, struct drm_mode_fb_dirty_cmd, dirty),
@@ -239,7 +290,7 @@ static const struct layout rows[] = {
 	NESTED(DRM_IOCTL_MODE_OBJ_GETPROPERTIES, struct drm_mode_obj_get_properties, object),
 	PROPERTIES(DRM_IOCTL_MODE_SETPROPERTY, struct drm_mode_connector_set_property),
 	PROPERTIES(DRM_IOCTL_MODE_OBJ_SETPROPERTY, struct drm_mode_obj_set_property),
-	NESTED_PROPERTIES(DRM_IOCTL_MODE_ATOMIC, struct drm_mode_atomic, atomic),
+	DESCRIPTOR_PROPERTIES(DRM_IOCTL_MODE_ATOMIC, struct drm_mode_atomic, atomic),
 	DESCRIPTOR(DRM_IOCTL_MODE_CREATE_LEASE, struct drm_mode_create_lease, create_lease),
 	NESTED(DRM_IOCTL_MODE_LIST_LESSEES, struct drm_mode_list_lessees, lessees),
 	NESTED(DRM_IOCTL_MODE_GET_LEASE, struct drm_mode_get_lease, lease),

@@ -154,6 +154,10 @@
 #define POINTER_SUM(t, pointer, element, how, ...)                                       \
 	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
 	  .unit = sizeof(element), .flags = LAYOUT_SUM, __VA_ARGS__ }
+/* The same to structures that have a LAYOUT_TYPE. */
+#define POINTER_SUM_TO(t, pointer, element_type, how, ...)                               \
+	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
+	  .unit = sizeof(element_type##_c), .type = &element_type##_type, .flags = LAYOUT_SUM, __VA_ARGS__ }
 /* The same to structures or pointers that have a LAYOUT_TYPE, bytes by a function. */
 #define POINTER_LENGTH_TO(t, pointer, function, element_type, how, ...)                  \
 	{ .kind = LAYOUT_POINTER, .name = #pointer, .access = LAYOUT_##how, .at = LAYOUT_POINTER_AT(t, pointer), \
@@ -231,6 +235,12 @@
 	static const struct layout_type name##_type = { .size = sizeof(type),            \
 							.n_after = sizeof(part_list) / sizeof((part_list)[0]), \
 							.after = part_list }
+/* For an array beside which, in `parent`, `pointer` leads to as many numbers: .when_beside. */
+#define LAYOUT_TYPE_BESIDE(name, type, parent, pointer, part_list)                       \
+	typedef type name##_c;                                                           \
+	static const struct layout_type name##_type = { .size = sizeof(type),            \
+							LAYOUT_PARTS(part_list),         \
+							.beside_at = LAYOUT_POINTER_AT(parent, pointer) }
 /* Before LAYOUT_TYPE, where a structure points to one of its own kind. */
 #define LAYOUT_TYPE_LIST(name, type)   \
 	typedef type name##_c;         \
@@ -270,22 +280,26 @@
 #define NESTED_UNWATCHED(command, ctype, name)                                           \
 	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
 	  #command, NULL, &name##_type, LAYOUT_ROW_UNWATCHED, NULL }
-/* It sets DRM properties, whose values must be plain; the first is flat otherwise. */
+/* It sets DRM properties, whose values must be plain; it is flat otherwise. */
 #define PROPERTIES(command, ctype)                                                       \
 	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
 	  #command, NULL, &layout_type_bytes, LAYOUT_ROW_PROPERTIES, NULL }
-#define NESTED_PROPERTIES(command, ctype, name)                                          \
-	{ command, LAYOUT_ALL, LAYOUT_SIZE(command, ctype), LAYOUT_SIZE(command, ctype), \
-	  #command, NULL, &name##_type, LAYOUT_ROW_PROPERTIES, NULL }
-/* The command is there to make or take a descriptor of the calling program. */
-#define DESCRIPTOR(command, ctype, name)                                                 \
+/* The command makes or takes descriptors of the calling program. */
+#define DESCRIPTOR_ROW(command, text, ctype, name, flags, learn)                         \
 	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),      \
 	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype) +                         \
 		  0 * sizeof(struct {                                                     \
 			  _Static_assert(sizeof(ctype) == sizeof(name##_c), "its type"); \
 			  char unused;                                                    \
 		  }),                                                                     \
-	  #command, NULL, &name##_type, LAYOUT_ROW_DESCRIPTOR, NULL }
+	  text, NULL, &name##_type, LAYOUT_ROW_DESCRIPTOR | (flags), learn }
+#define DESCRIPTOR(command, ctype, name) DESCRIPTOR_ROW(command, #command, ctype, name, 0, NULL)
+/* As values of DRM properties; all others must be plain. */
+#define DESCRIPTOR_PROPERTIES(command, ctype, name) \
+	DESCRIPTOR_ROW(command, #command, ctype, name, LAYOUT_ROW_PROPERTIES, NULL)
+/* What it settles is learnt: which values of later calls are descriptors. */
+#define DESCRIPTOR_LEARN(command, ctype, name, learn) \
+	DESCRIPTOR_ROW(command, #command, ctype, name, 0, learn)
 
 /* Bytes without parts. */
 extern const struct layout_type layout_type_bytes;

@@ -41,6 +41,7 @@ struct spot {
 	uint8_t *parent; /* the structure that points here, or NULL */
 	uint64_t sum; /* for LAYOUT_SUM */
 	uint32_t element; /* its place in the array that it is in */
+	const uint8_t *beside; /* the number there, see layout_type.beside_at, or NULL */
 };
 
 static uint64_t part_bits(const struct walk *walk, const struct layout_part *part)
@@ -278,6 +279,11 @@ static int descriptor_walk(struct walk *walk, uint8_t *structure, const struct l
 			  part->flags & LAYOUT_ZERO ? 0 : (uint32_t)-1);
 }
 
+static bool beside_says(const struct walk *walk, const struct spot *spot, const struct layout_part *part)
+{
+	return spot->beside && part->when_beside(number_get(spot->beside, 4), walk->facts);
+}
+
 static int structure_walk(struct walk *walk, const struct spot *spot);
 
 static int part_walk(struct walk *walk, const struct spot *spot, const struct layout_part *part)
@@ -292,7 +298,7 @@ static int part_walk(struct walk *walk, const struct spot *spot, const struct la
 	if (part->kind == LAYOUT_OPAQUE)
 		return fixup_push(walk, part, structure, structure + part->at,
 				  pointer_get(structure + part->at), 0);
-	if (part->when && !part->when(structure))
+	if ((part->when && !part->when(structure)) || (part->when_beside && !beside_says(walk, spot, part)))
 		return 0;
 	switch (part->kind) {
 	case LAYOUT_POINTER:
@@ -345,6 +351,19 @@ static int after_walk(struct walk *walk, const struct walk_segment *segment)
 	return r;
 }
 
+/* The array of numbers beside one of this type, which was fetched with it, or NULL. */
+static const struct walk_segment *beside_find(const struct walk *walk, const struct walk_segment *segment)
+{
+	for (uint32_t i = 0; segment->type->beside_at && i < walk->n_fixups; i++) {
+		const struct walk_fixup *fixup = &walk->fixups[i];
+
+		if (fixup->structure == segment->parent && fixup->part->kind == LAYOUT_POINTER &&
+		    fixup->part->at == segment->type->beside_at && fixup->segment >= 0)
+			return &walk->segments[fixup->segment];
+	}
+	return NULL;
+}
+
 /* Follows what is in a segment that has been fetched. Pushing does not move it. */
 static int segment_walk(struct walk *walk, const struct walk_segment *segment)
 {
@@ -353,13 +372,16 @@ static int segment_walk(struct walk *walk, const struct walk_segment *segment)
 		.parent = segment->parent,
 		.parent_type = segment->parent_type,
 	};
+	const struct walk_segment *beside;
 	int r = 0;
 
 	if (!spot.type || !(spot.type->n_parts || spot.type->n_after))
 		return 0;
+	beside = beside_find(walk, segment);
 	for (uint32_t at = 0; spot.type->n_parts && r == 0 && at < segment->present; at += spot.type->size) {
 		spot.structure = segment->memory + at;
 		spot.element = at / spot.type->size;
+		spot.beside = beside && spot.element < beside->present / 4 ? beside->memory + spot.element * 4 : NULL;
 		r = structure_walk(walk, &spot);
 	}
 	if (r == 0 && spot.type->n_after)
