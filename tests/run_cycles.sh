@@ -3,7 +3,7 @@
 # tests/run_cycles.sh RIG BUILD N: N times for each party, a program maps a buffer of
 # vivid, the party is killed and started again, and what is left is counted before and
 # after (tests/mapping_cycles.sh, of which run_mapping.sh does some few). Takes, for each
-# N, some 10 s in loopback and more than a minute in the others: RIG_TIMEOUT bounds it.
+# N, some 5 s in loopback and more than a minute in the others: RIG_TIMEOUT bounds it.
 # Prints "N passed, N failed, N skipped". Needs a build with --enable-kmod.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
