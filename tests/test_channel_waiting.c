@@ -257,16 +257,17 @@ END_TEST
 START_TEST(spins_as_told)
 {
 	uint64_t since = channel_now_ns();
+	uint64_t gone;
 
 	ck_assert_uint_eq(channel_spin_budget_ns(host), 0);
-	ck_assert(!channel_spin(host, since));
+	ck_assert(!channel_spin(host, since, &gone));
 	host->poll_us = 1000;
 	ck_assert_uint_eq(channel_spin_budget_ns(host), 1000000);
 	since = channel_now_ns();
-	ck_assert(!channel_spin(host, since));
+	ck_assert(!channel_spin(host, since, &gone));
 	ck_assert_uint_ge(channel_now_ns() - since, 1000000);
 	ck_assert_int_eq(send_write(1, 1), 0);
-	ck_assert(channel_spin(host, 0));
+	ck_assert(channel_spin(host, 0, &gone));
 }
 END_TEST
 
@@ -297,6 +298,38 @@ static int waits_until(uint64_t ns, bool spins)
 	}
 	return n;
 }
+
+/* How many waits pass without spinning after it has not run for so long. */
+static int abstains(uint64_t gone_ns)
+{
+	channel_spun(host, gone_ns);
+	return waits_until(0, true);
+}
+
+/* Who loses the processor while spinning sleeps for some waits, and for more if spinning has
+ * not paid until then. */
+START_TEST(abstains_where_others_want_the_processor)
+{
+	int first;
+
+	host->poll_us = CHANNEL_POLL_AUTO;
+	host->spin_max_ns = 200000;
+	waits_until(0, true);
+	ck_assert_int_eq(abstains(900000), 0);
+	first = abstains(1000000);
+	ck_assert_int_gt(first, 10);
+	ck_assert_int_eq(abstains(1000000), 2 * first);
+	ck_assert_int_eq(abstains(1000000), 4 * first);
+	for (int i = 0; i < 100000; i++)
+		channel_waited(host, channel_now_ns());
+	ck_assert_int_eq(abstains(1000000), first);
+	host->spin_max_ns = 2000000; /* as under emulation */
+	ck_assert_int_eq(abstains(1900000), 0);
+	ck_assert_int_gt(abstains(2000000), 0);
+	host->poll_us = 10; /* who says so spins */
+	ck_assert_int_eq(abstains(90000000), 0);
+}
+END_TEST
 
 /* Waiting may take so long only because nobody spins. */
 START_TEST(tries_to_spin_now_and_then)
@@ -362,6 +395,7 @@ TCase *waiting_case(void)
 	tcase_add_test(tcase, has_no_bulk_without_slots);
 	tcase_add_test(tcase, spins_as_told);
 	tcase_add_test(tcase, tunes_itself);
+	tcase_add_test(tcase, abstains_where_others_want_the_processor);
 	tcase_add_test(tcase, tries_to_spin_now_and_then);
 	tcase_add_loop_test(tcase, parses_poll_us, 0, sizeof(polls) / sizeof(polls[0]));
 	return tcase;

@@ -87,13 +87,14 @@ START_TEST(apart_and_anywhere_again)
 	cpu_set_t set;
 
 	near_processor(first);
-	near_apart(second + 1); /* is not where it runs */
+	ck_assert(near_apart(second + 1)); /* is not where it runs */
 	ck_assert(is_on(first));
-	near_apart(first);
 	if (first == second) {
+		ck_assert(!near_apart(first));
 		ck_assert(is_on(first));
 		return;
 	}
+	ck_assert(near_apart(first));
 	set = allowed();
 	ck_assert(!CPU_ISSET(first, &set));
 	ck_assert_int_eq(CPU_COUNT(&set), CPU_COUNT(&all) - 1);

@@ -17,6 +17,8 @@
 
 #define INLINE_MAX 16384u /* larger data goes through a bulk slot, where there are any */
 #define SLOT_BITS 8
+#define CROWD 6 /* threads */
+#define CROWD_SPINS 5 /* they are counted for as long as so many of the longest spins */
 
 /* ---- life ---- */
 
@@ -175,12 +177,44 @@ static void bulk_use(struct call *call, const void *data)
 	}
 }
 
+/* Notes which thread has called. */
+static void crowd_note(struct guest *guest, pid_t thread, uint64_t now_ns)
+{
+	uint64_t span_ns = CROWD_SPINS * (uint64_t)guest->channel->spin_max_ns;
+	struct crowd *crowd = &guest->crowd;
+
+	if (now_ns - crowd->since_ns >= span_ns) {
+		crowd->before = now_ns - crowd->since_ns < 2 * span_ns ? crowd->threads : 0;
+		crowd->since_ns = now_ns;
+		crowd->threads = 0;
+	}
+	crowd->threads |= UINT64_C(1) << thread % 64;
+}
+
+bool call_crowd(const struct guest *guest)
+{
+	return __builtin_popcountll(guest->crowd.threads | guest->crowd.before) >= CROWD;
+}
+
+/* A call has gone: how long to spin for its answer. */
+static void expect(struct guest *guest, struct call *call)
+{
+	uint64_t now_ns = channel_now_ns();
+	uint32_t budget_ns;
+
+	if (call->request)
+		crowd_note(guest, fuse_req_ctx(call->request)->pid, now_ns);
+	guest->channel->crowd = call_crowd(guest);
+	budget_ns = channel_spin_budget_ns(guest->channel);
+	call->sent_ns = call_crowd(guest) ? 0 : now_ns;
+	guest->spin_until_ns = budget_ns ? now_ns + budget_ns : 0;
+}
+
 /* Sends a call if it can go now: 0, -EAGAIN to wait, or another negative errno. */
 static int call_send(struct call *call, const void *data, uint32_t size)
 {
 	struct guest *guest = call->guest;
 	struct iovec payload[2] = { { &call->range, 0 }, { (void *)data, size } };
-	uint32_t budget_ns;
 	int r;
 
 	if (call->opcode != PROTO_RELEASE && call->slot == NO_SLOT) {
@@ -203,9 +237,7 @@ static int call_send(struct call *call, const void *data, uint32_t size)
 	if (r < 0)
 		return r;
 	call->state = CALL_SENT;
-	call->sent_ns = channel_wait_ns(guest->channel);
-	budget_ns = channel_spin_budget_ns(guest->channel);
-	guest->spin_until_ns = budget_ns ? call->sent_ns + budget_ns : 0;
+	expect(guest, call);
 	if (call->slot == NO_SLOT) {
 		call->next = guest->releases;
 		guest->releases = call;
@@ -426,7 +458,7 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 		if ((answers[i].opcode | PROTO_ANSWER) == message->header.opcode) /* not call->: it ends */
 			r = answers[i].done(guest, call, message);
 	/* Serving it may have ended the connection. */
-	if (r == 0 && guest->channel)
+	if (r == 0 && guest->channel && sent_ns)
 		channel_waited(guest->channel, sent_ns);
 	return r;
 }

@@ -110,7 +110,7 @@ int guest_fuse_serve(struct guest *guest, const struct source *source)
 			return 0;
 		/* One program at a time: look for its answer before for another
 		 * request. */
-		if (guest->n_sent <= 1) {
+		if (guest->n_sent <= 1 && !call_crowd(guest)) {
 			guest_alone(guest);
 			reader_consider(guest, source);
 			return 0;
@@ -191,20 +191,32 @@ void guest_hand_over(struct guest *guest)
 		guest_nudge(guest);
 }
 
+/* Lets others run who have to before there can be an answer. Who gets the processor may
+ * be a stranger; then it is not worth spinning for. */
+static void make_way(struct guest *guest, uint64_t now_ns)
+{
+	sched_yield();
+	channel_spun(guest->channel, channel_now_ns() - now_ns);
+	if (!channel_spin_budget_ns(guest->channel))
+		guest->spin_until_ns = 0;
+}
+
 enum guest_round guest_round(struct guest *guest)
 {
+	uint64_t now_ns;
+
 	if (!guest->channel)
 		return GUEST_SLEEP;
-	/* Whom we wake may be queued on this very processor: if we are going to
-	 * spin, let it run, here and below. */
+	/* Whom we wake may be queued on this very processor. */
 	if (channel_flush(guest->channel) && guest->n_sent && guest->spin_until_ns)
-		sched_yield();
+		make_way(guest, channel_now_ns());
 	if (guest->n_sent && guest->spin_until_ns) {
 		if (channel_glance(guest->channel))
 			return GUEST_SERVE;
-		if (channel_now_ns() >= guest->spin_until_ns)
+		now_ns = channel_now_ns();
+		if (now_ns >= guest->spin_until_ns)
 			guest->spin_until_ns = 0;
-		sched_yield();
+		make_way(guest, now_ns);
 		return GUEST_SPIN;
 	}
 	if (channel_arm(guest->channel, is_waiting(guest) || guest->mappings_due))

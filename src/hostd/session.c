@@ -22,6 +22,7 @@
 
 #define FULL_WAIT_MIN_NS 20000
 #define FULL_WAIT_MAX_NS 10000000
+#define CROWD_WAITS 16 /* so long it does not spin after it had several messages at once */
 
 void session_end(struct session *session, const char *reason)
 {
@@ -305,16 +306,24 @@ static void hello(struct session *session, const struct proto_message *message)
  * is something after all. Gives the lock up. */
 static bool linger(struct session *session)
 {
+	uint64_t gone_ns;
 	bool found;
 
 	if (session->backlog)
 		session_push(session);
 	channel_flush(session->channel);
-	session->idle_since_ns = channel_wait_ns(session->channel);
+	if (session->n_served > 1)
+		session->crowd = CROWD_WAITS;
+	else if (session->crowd)
+		session->crowd--;
+	session->channel->crowd = session->crowd;
+	session->n_served = 0;
+	session->idle_since_ns = session->crowd ? 0 : channel_wait_ns(session->channel);
 	if (channel_spin_budget_ns(session->channel)) {
 		pthread_mutex_unlock(&session->lead.lock);
-		found = channel_spin(session->channel, session->idle_since_ns);
+		found = channel_spin(session->channel, session->idle_since_ns, &gone_ns);
 		pthread_mutex_lock(&session->lead.lock);
+		channel_spun(session->channel, gone_ns);
 		if (!lead_mine(&session->lead))
 			return false;
 		if (found)
@@ -360,6 +369,7 @@ static void session_serve(void *context)
 		if (session->idle_since_ns)
 			channel_waited(session->channel, session->idle_since_ns);
 		session->idle_since_ns = 0;
+		session->n_served++;
 		log_trace("guest \"%s\": < %s", session->guest, proto_print(&message, text, sizeof(text)));
 		if (message.header.opcode == PROTO_HELLO)
 			hello(session, &message);

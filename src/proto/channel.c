@@ -32,6 +32,11 @@
 #define TRIAL_WAITS 16
 #define TRIAL_GAIN(slept_ns) ((slept_ns) / 4 * 3) /* as long as three wake-ups */
 #define GLANCE_ROUNDS 128
+/* Between two looks of one who spins: at least a slice of the scheduler's went to others. */
+#define LOST_NS 1000000u
+#define LOST_GAIN 4 /* how much of that spinning must have saved meanwhile */
+#define ABSTAIN_MIN 64 /* waits; each time that spinning did not pay, twice as many */
+#define ABSTAIN_MAX (256 * ABSTAIN_MIN)
 
 int channel_buffer_init(struct channel_buffer *buffer)
 {
@@ -256,12 +261,19 @@ uint64_t channel_now_ns(void)
 	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
 
+static uint32_t smaller(uint64_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 uint32_t channel_spin_budget_ns(const struct channel *channel)
 {
 	uint32_t budget;
 
 	if (channel->poll_us >= 0)
 		return channel->poll_us * 1000u;
+	if (channel->crowd || channel->abstain)
+		return 0;
 	if (channel->gap_ns >= channel->spin_max_ns)
 		return channel->waits >= channel->trial_every ? SPIN_LIMIT_NS : 0;
 	budget = 4 * channel->gap_ns + SPIN_MIN_NS;
@@ -290,25 +302,42 @@ void channel_near(const struct channel *channel)
 	near_processor(peer_processor(channel));
 }
 
-bool channel_spin(const struct channel *channel, uint64_t since_ns)
+void channel_spun(struct channel *channel, uint64_t gone_ns)
 {
-	uint64_t until = since_ns + channel_spin_budget_ns(channel);
+	/* What spinning has saved since the last time, at least a wake-up each. */
+	uint64_t saved_ns = (uint64_t)channel->spun * wake_cost_ns();
 
-	near_apart(peer_processor(channel));
-	while (!channel_glance(channel))
-		if (channel_now_ns() >= until)
-			return false;
-	return true;
+	if (channel->poll_us >= 0 || gone_ns < LOST_NS || gone_ns < channel->spin_max_ns)
+		return;
+	channel->abstained = saved_ns < LOST_GAIN * gone_ns ? smaller(2 * channel->abstained, ABSTAIN_MAX) : 0;
+	if (channel->abstained < ABSTAIN_MIN)
+		channel->abstained = ABSTAIN_MIN;
+	channel->abstain = channel->abstained;
+	channel->spun = 0;
+}
+
+bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *gone_nsp)
+{
+	uint64_t until_ns = since_ns + channel_spin_budget_ns(channel);
+	uint64_t looked_ns, now_ns = channel_now_ns();
+	bool found;
+
+	*gone_nsp = 0;
+	if (!near_apart(peer_processor(channel)))
+		return false;
+	do {
+		looked_ns = now_ns;
+		found = channel_glance(channel);
+		now_ns = channel_now_ns();
+		if (now_ns - looked_ns > *gone_nsp)
+			*gone_nsp = now_ns - looked_ns;
+	} while (!found && now_ns < until_ns);
+	return found;
 }
 
 uint64_t channel_wait_ns(const struct channel *channel)
 {
 	return channel->poll_us ? channel_now_ns() : 0;
-}
-
-static uint32_t smaller(uint64_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Moves a running average towards `ns`. */
@@ -351,6 +380,12 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 
 	if (channel->poll_us >= 0)
 		return;
+	if (channel->abstain) {
+		channel->abstain--;
+		return;
+	}
+	if (channel->spun < ABSTAIN_MAX)
+		channel->spun++;
 	gap = channel_now_ns() - since_ns;
 	if (channel->gap_ns < channel->spin_max_ns)
 		channel->waits = 0;

@@ -34,6 +34,10 @@ struct channel {
 	uint32_t waits; /* while it slept, since it last tried to spin */
 	uint32_t slept_ns; /* running average of those */
 	uint32_t trial_every; /* waits until it tries again */
+	bool crowd; /* set by its owner: several are served at once, which is no time to spin */
+	uint32_t abstain; /* waits in which it does not spin, because others want the processor */
+	uint32_t abstained; /* how many it were the last time */
+	uint32_t spun; /* waits since then */
 	uint32_t trial_ns; /* of the waits in which it tries: what they took, added up, by their number */
 	struct proto_fault fault; /* why the last call returned -EPROTO */
 };
@@ -89,8 +93,13 @@ bool channel_glance(const struct channel *channel);
 
 /* Spins until there is something to receive, or the time that has paid off lately
  * is over. True if there is something. `since_ns` is when the waiting began
- * (channel_now_ns()). */
-bool channel_spin(const struct channel *channel, uint64_t since_ns);
+ * (channel_now_ns()); *gone_nsp: the longest between two looks, for channel_spun(). */
+bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *gone_nsp);
+
+/* Tells that one who spins has not looked for so long. If that is a slice of the scheduler's,
+ * others want the processor, and no more is spun for some waits: the scheduler wakes at once
+ * a thread that sleeps much, but makes one wait that has used up its share, be it by spinning. */
+void channel_spun(struct channel *channel, uint64_t gone_ns);
 
 /* Nanoseconds that spinning may last now. */
 uint32_t channel_spin_budget_ns(const struct channel *channel);

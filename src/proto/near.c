@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,10 +114,12 @@ void near_processor(uint32_t processor)
 		place(TIE_ON, processor);
 }
 
-void near_apart(uint32_t processor)
+bool near_apart(uint32_t processor)
 {
-	if ((int)processor == sched_getcpu())
-		place(TIE_OFF, processor);
+	if ((int)processor != sched_getcpu())
+		return true;
+	place(TIE_OFF, processor);
+	return tie == TIE_OFF;
 }
 
 void near_apart_end(void)

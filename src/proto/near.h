@@ -19,6 +19,7 @@
 #ifndef PARADICE_PROTO_NEAR_H
 #define PARADICE_PROTO_NEAR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,8 +36,9 @@ void near_thread(pid_t thread);
 /* The same, for somebody who runs on this processor. */
 void near_processor(uint32_t processor);
 
-/* It spins for somebody who runs on this processor. */
-void near_apart(uint32_t processor);
+/* It is going to spin for somebody who runs on this processor. False if it must not, because
+ * it has no other one. */
+bool near_apart(uint32_t processor);
 
 /* It does not spin any more. */
 void near_apart_end(void);

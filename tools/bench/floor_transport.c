@@ -76,7 +76,8 @@ static int end_receive(struct end *end, int timeout_ms)
 {
 	struct channel *channel = end->channel;
 	uint64_t since = channel_now_ns();
-	bool waited = false;
+	bool waited = false, found;
+	uint64_t gone_ns;
 	int r;
 
 	channel_flush(channel);
@@ -87,7 +88,9 @@ static int end_receive(struct end *end, int timeout_ms)
 		if (r > 0)
 			break;
 		waited = true;
-		if (channel_spin(channel, since) || channel_arm(channel, false))
+		found = channel_spin(channel, since, &gone_ns);
+		channel_spun(channel, gone_ns);
+		if (found || channel_arm(channel, false))
 			continue;
 		r = end_sleep(end, timeout_ms);
 		if (r < 0)
