@@ -14,7 +14,7 @@
 #include "hostd/conf_check.h"
 #include "hostd/watch.h"
 
-#define SETTLE_US 50000
+#define SETTLE_US 10000 /* a driver makes its nodes one after the other */
 #define EVENTS \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | \
 	 IN_ONLYDIR)
