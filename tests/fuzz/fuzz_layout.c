@@ -216,7 +216,12 @@ static void answer_check(const struct proto_range *ranges, uint32_t n)
 static void nested(struct input *input, const struct layout_need *need)
 {
 	static struct proto_range ranges[PROTO_RANGES_MAX];
-	struct layout_facts facts = { .frame_bits = input_byte(input), .channels = input_byte(input) };
+	struct layout_facts facts = {
+		.frame_bits = input_byte(input),
+		.channels = input_byte(input),
+		.in_fence_fd = 1,
+		.out_fence_ptr = 2,
+	};
 	uint64_t argument = UINT64_C(0x600000000000) + input_byte(input);
 	uint32_t limit = walk_limit(PROTO_MESSAGE_MAX), n, n_lies = input_byte(input) & 3;
 	int r, r_host;
