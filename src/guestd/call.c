@@ -17,8 +17,7 @@
 
 #define INLINE_MAX 16384u /* larger data goes through a bulk slot, where there are any */
 #define SLOT_BITS 8
-#define CROWD 6 /* threads */
-#define CROWD_SPINS 5 /* they are counted for as long as so many of the longest spins */
+#define CROWD_SPINS 5 /* threads count as calling at once for as long as so many of the longest spins */
 
 /* ---- life ---- */
 
@@ -177,36 +176,19 @@ static void bulk_use(struct call *call, const void *data)
 	}
 }
 
-/* Notes which thread has called. */
-static void crowd_note(struct guest *guest, pid_t thread, uint64_t now_ns)
-{
-	uint64_t span_ns = CROWD_SPINS * (uint64_t)guest->channel->spin_max_ns;
-	struct crowd *crowd = &guest->crowd;
-
-	if (now_ns - crowd->since_ns >= span_ns) {
-		crowd->before = now_ns - crowd->since_ns < 2 * span_ns ? crowd->threads : 0;
-		crowd->since_ns = now_ns;
-		crowd->threads = 0;
-	}
-	crowd->threads |= UINT64_C(1) << thread % 64;
-}
-
-bool call_crowd(const struct guest *guest)
-{
-	return __builtin_popcountll(guest->crowd.threads | guest->crowd.before) >= CROWD;
-}
-
 /* A call has gone: how long to spin for its answer. */
 static void expect(struct guest *guest, struct call *call)
 {
+	struct channel *channel = guest->channel;
 	uint64_t now_ns = channel_now_ns();
 	uint32_t budget_ns;
 
 	if (call->request)
-		crowd_note(guest, fuse_req_ctx(call->request)->pid, now_ns);
-	guest->channel->crowd = call_crowd(guest);
-	budget_ns = channel_spin_budget_ns(guest->channel);
-	call->sent_ns = call_crowd(guest) ? 0 : now_ns;
+		crowd_note(&guest->crowd, fuse_req_ctx(call->request)->pid, now_ns,
+			   CROWD_SPINS * (uint64_t)channel->spin_max_ns);
+	channel->crowd = crowd_is_one(&guest->crowd);
+	budget_ns = channel_spin_budget_ns(channel);
+	call->sent_ns = channel->crowd ? 0 : now_ns;
 	guest->spin_until_ns = budget_ns ? now_ns + budget_ns : 0;
 }
 

@@ -110,7 +110,7 @@ int guest_fuse_serve(struct guest *guest, const struct source *source)
 			return 0;
 		/* One program at a time: look for its answer before for another
 		 * request. */
-		if (guest->n_sent <= 1 && !call_crowd(guest)) {
+		if (guest->n_sent <= 1 && !crowd_is_one(&guest->crowd)) {
 			guest_alone(guest);
 			reader_consider(guest, source);
 			return 0;

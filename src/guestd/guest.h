@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "guestd/conf.h"
+#include "guestd/crowd.h"
 #include "guestd/pin.h"
 #include "guestd/process.h"
 #include "guestd/reader.h"
@@ -106,16 +107,6 @@ struct call {
 #define FILE_BUCKETS 256
 #define NO_SLOT UINT32_MAX
 
-/* The threads that called lately, a bit for each, by their numbers. Where there are several,
- * the next thing to do is there soon anyway: who spins then, or asks for one request at a
- * time, takes the processor from those who would make the next one. A thread that waits in a
- * read for long is none of them. */
-struct crowd {
-	uint64_t since_ns;
-	uint64_t threads; /* since then */
-	uint64_t before; /* in the span before */
-};
-
 struct guest {
 	struct lead lead;
 	const struct guest_config *config;
@@ -144,7 +135,7 @@ struct guest {
 	uint32_t n_wants;
 	struct on_demand_writing *writings; /* under way */
 	pthread_cond_t written; /* one of them is done */
-	struct crowd crowd;
+	struct crowd crowd; /* of programs */
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
 	bool interrupts_due;
 	int helper_fd; /* the kernel module, or -1 */
@@ -266,9 +257,6 @@ void call_ioctl(fuse_req_t request, struct file *file, uint32_t command, uint64_
 int call_answered(struct guest *guest, const struct proto_message *message);
 /* Sends what waits for a slot or for room, and interrupts that are due. */
 void call_flush(struct guest *guest);
-
-/* True if several threads call at once. */
-bool call_crowd(const struct guest *guest);
 /* Ends every call with this errno. */
 void call_fail_all(struct guest *guest, int error);
 

@@ -90,7 +90,7 @@ static void request_serve(struct guest *guest)
 	}
 	/* Serving may have taken the source away. The loop will see its end, too. */
 	if (reader->source.session &&
-	    (reader->recalled || guest->n_sent > 1 || call_crowd(guest) || !spins(guest) || r == 0 || r == -ENODEV))
+	    (reader->recalled || guest->n_sent > 1 || !spins(guest) || r == 0 || r == -ENODEV))
 		give_back(guest);
 }
 

@@ -84,7 +84,7 @@ struct session {
 	bool backlog; /* something could not be sent: the ring was full */
 	uint64_t idle_since_ns;
 	uint32_t n_served; /* messages since the ring was empty */
-	uint32_t crowd; /* waits in which it does not spin: see struct crowd in guestd/guest.h */
+	uint32_t crowd; /* waits in which it does not spin: see guestd/crowd.h */
 	struct log_limit limit;
 	struct verify *verify; /* verify.h; NULL in any other mode */
 };
