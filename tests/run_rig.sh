@@ -28,7 +28,10 @@ done
 cat /tmp/puppet.conf >>/etc/paradice/hostd.conf
 # One server serves one client; the bench in the guest is the only one.
 if [ "$PARADICE_RIG" != loopback ]; then
-	/share/paradice-bench --vchan-server "$(xl domid guest)" >/tmp/vchan.log 2>&1 &
+	{
+		until domid=$(xl domid guest 2>/dev/null); do sleep 0.5; done # it is being made
+		exec /share/paradice-bench --vchan-server "$domid"
+	} >/tmp/vchan.log 2>&1 &
 fi
 EOF_HOST
 
