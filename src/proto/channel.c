@@ -309,6 +309,10 @@ void channel_spun(struct channel *channel, uint64_t gone_ns)
 
 	if (channel->poll_us >= 0 || gone_ns < LOST_NS || gone_ns < channel->spin_max_ns)
 		return;
+	/* Another domain's wake-ups cost many times a thread's, and its hypervisor shares
+	 * otherwise. */
+	if (!channel->transport->receive.untrusted_cpu)
+		return;
 	channel->abstained = saved_ns < LOST_GAIN * gone_ns ? smaller(2 * channel->abstained, ABSTAIN_MAX) : 0;
 	if (channel->abstained < ABSTAIN_MIN)
 		channel->abstained = ABSTAIN_MIN;

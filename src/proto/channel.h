@@ -98,7 +98,8 @@ bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *go
 
 /* Tells that one who spins has not looked for so long. If that is a slice of the scheduler's,
  * others want the processor, and no more is spun for some waits: the scheduler wakes at once
- * a thread that sleeps much, but makes one wait that has used up its share, be it by spinning. */
+ * a thread that sleeps much, but makes one wait that has used up its share, be it by spinning.
+ * On one kernel only. */
 void channel_spun(struct channel *channel, uint64_t gone_ns);
 
 /* Nanoseconds that spinning may last now. */
