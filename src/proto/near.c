@@ -8,19 +8,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/near.h"
 
-#define EVERY 64 /* calls: looking takes about 10 µs */
+#define EVERY 8 /* calls, or more: */
+#define SHARE 64 /* looking takes no more of a thread's time than one in so many: 10 µs each 640 */
 #define REST 64 /* calls after an end that do nothing: to tie and untie takes as long as a short wait */
 #define FIELD 37 /* of /proc/PID/stat, behind the name's bracket: "processor" (proc(5)) */
 
-static bool due(void)
+static uint64_t now_ns(void)
 {
-	static __thread uint32_t n_calls;
+	struct timespec ts;
 
-	return ++n_calls % EVERY == 0;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
 
 /* Where a thread ran last. */
@@ -104,8 +107,19 @@ static bool rests(void)
 
 void near_thread(pid_t thread)
 {
-	if (!rests() && due())
-		place(TIE_ON, processor_of(thread));
+	static __thread uint32_t n_calls;
+	static __thread uint64_t next_ns;
+	uint64_t since_ns, looked_ns;
+
+	if (rests() || ++n_calls < EVERY)
+		return;
+	since_ns = now_ns();
+	if (since_ns < next_ns)
+		return;
+	n_calls = 0;
+	place(TIE_ON, processor_of(thread));
+	looked_ns = now_ns();
+	next_ns = looked_ns + SHARE * (looked_ns - since_ns);
 }
 
 void near_processor(uint32_t processor)
