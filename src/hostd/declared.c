@@ -124,15 +124,7 @@ const struct walk_segment *declared_root(const struct declared *declared)
 
 const struct walk_segment *declared_target(const struct declared *declared, uint16_t at)
 {
-	const struct walk *walk = &declared->walk;
-
-	for (uint32_t i = 0; i < walk->n_fixups; i++) {
-		const struct walk_fixup *fixup = &walk->fixups[i];
-
-		if (fixup->structure == walk->segments[0].memory && fixup->part->at == at && fixup->segment >= 0)
-			return &walk->segments[fixup->segment];
-	}
-	return NULL;
+	return walk_target(&declared->walk, declared->walk.segments[0].memory, at);
 }
 
 bool declared_replaces(const struct declared *declared, const uint8_t *memory)

@@ -247,18 +247,18 @@
 	static const struct layout_type name##_type
 
 /* Rows, with the same suffixes as above. */
-#define NESTED_ROW(command, text, in, out, ctype, name)                                   \
+#define NESTED_ROW(command, text, in, out, ctype, name, flags, learn)                     \
 	{ command, LAYOUT_ALL, (in) * LAYOUT_SIZE(command, ctype),                        \
 	  (out) * LAYOUT_SIZE(command, ctype) +                                           \
 		  0 * sizeof(struct {                                                     \
 			  _Static_assert(sizeof(ctype) == sizeof(name##_c), "its type"); \
 			  char unused;                                                    \
 		  }),                                                                     \
-	  text, NULL, &name##_type, 0, NULL }
+	  text, NULL, &name##_type, flags, learn }
 #define NESTED(command, ctype, name) \
-	NESTED_ROW(command, #command, LAYOUT_READS(command), LAYOUT_WRITES(command), ctype, name)
-#define NESTED_INOUT(command, ctype, name) NESTED_ROW(command, #command, 1, 1, ctype, name)
-#define NESTED_IN(command, ctype, name) NESTED_ROW(command, #command, 1, 0, ctype, name)
+	NESTED_ROW(command, #command, LAYOUT_READS(command), LAYOUT_WRITES(command), ctype, name, 0, NULL)
+#define NESTED_INOUT(command, ctype, name) NESTED_ROW(command, #command, 1, 1, ctype, name, 0, NULL)
+#define NESTED_IN(command, ctype, name) NESTED_ROW(command, #command, 1, 0, ctype, name, 0, NULL)
 #define NESTED_OLD_IN(command, ctype, name)                                             \
 	{ command, LAYOUT_ALL, LAYOUT_OLD_SIZE(command, ctype), 0, #command, NULL,      \
 	  &name##_type, 0, NULL }
@@ -286,13 +286,8 @@
 	  #command, NULL, &layout_type_bytes, LAYOUT_ROW_PROPERTIES, NULL }
 /* The command makes or takes descriptors of the calling program. */
 #define DESCRIPTOR_ROW(command, text, ctype, name, flags, learn)                         \
-	{ command, LAYOUT_ALL, LAYOUT_READS(command) * LAYOUT_SIZE(command, ctype),      \
-	  LAYOUT_WRITES(command) * LAYOUT_SIZE(command, ctype) +                         \
-		  0 * sizeof(struct {                                                     \
-			  _Static_assert(sizeof(ctype) == sizeof(name##_c), "its type"); \
-			  char unused;                                                    \
-		  }),                                                                     \
-	  text, NULL, &name##_type, LAYOUT_ROW_DESCRIPTOR | (flags), learn }
+	NESTED_ROW(command, text, LAYOUT_READS(command), LAYOUT_WRITES(command), ctype, name, \
+		   LAYOUT_ROW_DESCRIPTOR | (flags), learn)
 #define DESCRIPTOR(command, ctype, name) DESCRIPTOR_ROW(command, #command, ctype, name, 0, NULL)
 /* As values of DRM properties; all others must be plain. */
 #define DESCRIPTOR_PROPERTIES(command, ctype, name) \

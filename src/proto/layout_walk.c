@@ -351,14 +351,12 @@ static int after_walk(struct walk *walk, const struct walk_segment *segment)
 	return r;
 }
 
-/* The array of numbers beside one of this type, which was fetched with it, or NULL. */
-static const struct walk_segment *beside_find(const struct walk *walk, const struct walk_segment *segment)
+const struct walk_segment *walk_target(const struct walk *walk, const uint8_t *structure, uint16_t at)
 {
-	for (uint32_t i = 0; segment->type->beside_at && i < walk->n_fixups; i++) {
+	for (uint32_t i = 0; i < walk->n_fixups; i++) {
 		const struct walk_fixup *fixup = &walk->fixups[i];
 
-		if (fixup->structure == segment->parent && fixup->part->kind == LAYOUT_POINTER &&
-		    fixup->part->at == segment->type->beside_at && fixup->segment >= 0)
+		if (fixup->structure == structure && fixup->part->at == at && fixup->segment >= 0)
 			return &walk->segments[fixup->segment];
 	}
 	return NULL;
@@ -372,12 +370,14 @@ static int segment_walk(struct walk *walk, const struct walk_segment *segment)
 		.parent = segment->parent,
 		.parent_type = segment->parent_type,
 	};
-	const struct walk_segment *beside;
+	const struct walk_segment *beside = NULL;
 	int r = 0;
 
 	if (!spot.type || !(spot.type->n_parts || spot.type->n_after))
 		return 0;
-	beside = beside_find(walk, segment);
+	/* What is beside was fetched with it. */
+	if (spot.type->beside_at)
+		beside = walk_target(walk, segment->parent, spot.type->beside_at);
 	for (uint32_t at = 0; spot.type->n_parts && r == 0 && at < segment->present; at += spot.type->size) {
 		spot.structure = segment->memory + at;
 		spot.element = at / spot.type->size;

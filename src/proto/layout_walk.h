@@ -108,6 +108,10 @@ struct walk_fixup *walk_kept(struct walk *walk, uint32_t *atp);
  * leaves. */
 bool walk_carries(const struct walk *walk);
 
+/* What the pointer at offset `at` of this structure, in the walk's memory, leads to; NULL
+ * when there is none. It may not have been fetched yet: then nothing of it is present. */
+const struct walk_segment *walk_target(const struct walk *walk, const uint8_t *structure, uint16_t at);
+
 /* The caller's address of the field of a fixup. */
 uint64_t walk_address(const struct walk *walk, const struct walk_fixup *fixup);
 

@@ -8,23 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "proto/channel.h"
 #include "proto/near.h"
 
 #define EVERY 8 /* calls, or more: */
 #define SHARE 64 /* looking takes no more of a thread's time than one in so many: 10 µs each 640 */
 #define REST 64 /* calls after an end that do nothing: to tie and untie takes as long as a short wait */
 #define FIELD 37 /* of /proc/PID/stat, behind the name's bracket: "processor" (proc(5)) */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
 
 /* Where a thread ran last. */
 static uint32_t processor_of(pid_t thread)
@@ -113,12 +105,12 @@ void near_thread(pid_t thread)
 
 	if (rests() || ++n_calls < EVERY)
 		return;
-	since_ns = now_ns();
+	since_ns = channel_now_ns();
 	if (since_ns < next_ns)
 		return;
 	n_calls = 0;
 	place(TIE_ON, processor_of(thread));
-	looked_ns = now_ns();
+	looked_ns = channel_now_ns();
 	next_ns = looked_ns + SHARE * (looked_ns - since_ns);
 }
 
