@@ -19,16 +19,20 @@
 
 #define SPIN_MAX_NS 200000u /* at least; longer than a transfer of 1 MiB takes */
 #define SPIN_WAKES 4 /* spinning may last as long as so many wake-ups there and back */
-#define SPIN_LIMIT_NS 5000000u
+#define SPIN_LIMIT_NS 20000000u
 #define WAIT_LIMIT_NS (2 * SPIN_LIMIT_NS) /* no wait counts for more */
 #define SPIN_MIN_NS 10000u
 #define GAP_CAPS 2 /* one long pause says no more than so many spin_max_ns: it pays if most are short */
 #define GAP_WEIGHT 8
+#define SLEPT_WEIGHT 8
+#define QUICK_DOWN 4 /* an average of the quickest tenth or so follows these at once, and others slowly */
+#define QUICK_UP 64
 /* What a wake-up by the peer costs shows only when nobody sleeps: now and then a side that
  * sleeps spins for some waits, and goes on to if that makes them so much shorter. */
-#define TRIAL_FIRST 64 /* after so many waits; each time that it was no use, after twice as many */
+#define TRIAL_FIRST 32 /* after so many waits; each time that it was no use, after twice as many */
 #define TRIAL_EVERY 256 /* when it was of use, and is no more */
 #define TRIAL_RAREST (64 * TRIAL_EVERY)
+#define TRIAL_QUICK 4 /* not if waits take more than so many quick ones, which are wake-ups and little else */
 #define TRIAL_WAITS 16
 #define TRIAL_GAIN(slept_ns) ((slept_ns) / 4 * 3) /* as long as three wake-ups */
 #define GLANCE_ROUNDS 128
@@ -83,7 +87,7 @@ struct channel *channel_new(struct transport *transport, enum proto_from peer, i
 	channel->poll_us = poll_us;
 	channel->spin_max_ns = spin_max_ns();
 	channel->gap_ns = GAP_CAPS * channel->spin_max_ns;
-	channel->slept_ns = WAIT_LIMIT_NS;
+	channel->slept_ns = channel->quick_ns = WAIT_LIMIT_NS;
 	channel->trial_every = TRIAL_FIRST;
 	near_init();
 	return channel;
@@ -266,6 +270,12 @@ static uint32_t smaller(uint64_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* The longest that spinning is tried for. */
+static uint32_t trial_max_ns(const struct channel *channel)
+{
+	return smaller((uint64_t)TRIAL_QUICK * channel->quick_ns, SPIN_LIMIT_NS);
+}
+
 uint32_t channel_spin_budget_ns(const struct channel *channel)
 {
 	uint32_t budget;
@@ -275,7 +285,7 @@ uint32_t channel_spin_budget_ns(const struct channel *channel)
 	if (channel->crowd || channel->abstain)
 		return 0;
 	if (channel->gap_ns >= channel->spin_max_ns)
-		return channel->waits >= channel->trial_every ? SPIN_LIMIT_NS : 0;
+		return channel->waits >= channel->trial_every ? trial_max_ns(channel) : 0;
 	budget = 4 * channel->gap_ns + SPIN_MIN_NS;
 	return budget < channel->spin_max_ns ? budget : channel->spin_max_ns;
 }
@@ -345,9 +355,9 @@ uint64_t channel_wait_ns(const struct channel *channel)
 }
 
 /* Moves a running average towards `ns`. */
-static void average(uint32_t *averagep, uint32_t ns)
+static void average(uint32_t *averagep, uint32_t ns, int32_t weight)
 {
-	*averagep += ((int32_t)ns - (int32_t)*averagep) / GAP_WEIGHT;
+	*averagep += ((int32_t)ns - (int32_t)*averagep) / weight;
 }
 
 static void trial_end(struct channel *channel)
@@ -360,16 +370,18 @@ static void trial_end(struct channel *channel)
 	channel->trial_every = TRIAL_EVERY;
 	channel->gap_ns = channel->trial_ns;
 	if (channel->spin_max_ns < GAP_CAPS * channel->trial_ns)
-		channel->spin_max_ns = smaller(GAP_CAPS * channel->trial_ns, SPIN_LIMIT_NS);
+		channel->spin_max_ns = smaller(GAP_CAPS * channel->trial_ns, trial_max_ns(channel));
 }
 
 /* A wait of a side that sleeps, or of its trial. */
 static void trial(struct channel *channel, uint64_t gap)
 {
 	if (channel->waits++ < channel->trial_every) {
-		average(&channel->slept_ns, smaller(gap, WAIT_LIMIT_NS));
+		gap = smaller(gap, WAIT_LIMIT_NS);
+		average(&channel->slept_ns, gap, SLEPT_WEIGHT);
+		average(&channel->quick_ns, gap, gap < channel->quick_ns ? QUICK_DOWN : QUICK_UP);
 		channel->trial_ns = 0;
-		if (channel->waits == channel->trial_every && channel->slept_ns > SPIN_LIMIT_NS)
+		if (channel->waits == channel->trial_every && channel->slept_ns > trial_max_ns(channel))
 			channel->waits = 0;
 		return;
 	}
@@ -395,7 +407,7 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 		channel->waits = 0;
 	else
 		trial(channel, gap);
-	average(&channel->gap_ns, smaller(gap, GAP_CAPS * channel->spin_max_ns));
+	average(&channel->gap_ns, smaller(gap, GAP_CAPS * channel->spin_max_ns), GAP_WEIGHT);
 }
 
 int channel_hello(struct channel *channel, uint32_t max_in_flight)

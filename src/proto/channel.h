@@ -33,6 +33,7 @@ struct channel {
 	uint32_t gap_ns; /* running average of how long waiting took */
 	uint32_t waits; /* while it slept, since it last tried to spin */
 	uint32_t slept_ns; /* running average of those */
+	uint32_t quick_ns; /* the same of the quickest of them */
 	uint32_t trial_every; /* waits until it tries again */
 	bool crowd; /* set by its owner: several are served at once, which is no time to spin */
 	uint32_t abstain; /* waits in which it does not spin, because others want the processor */
