@@ -190,6 +190,7 @@ static void expect(struct guest *guest, struct call *call)
 	budget_ns = channel_spin_budget_ns(channel);
 	call->sent_ns = channel->crowd ? 0 : now_ns;
 	guest->spin_until_ns = budget_ns ? now_ns + budget_ns : 0;
+	guest->spun_ns = now_ns;
 }
 
 /* Sends a call if it can go now: 0, -EAGAIN to wait, or another negative errno. */
@@ -422,7 +423,7 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 {
 	struct call *call = call_find(guest, message->header.tag);
 	uint32_t ready = answer_ready(message);
-	uint64_t sent_ns;
+	uint64_t sent_ns, now_ns;
 	int r = 0;
 
 	/* What was sent alone has no call. */
@@ -434,13 +435,15 @@ int call_answered(struct guest *guest, const struct proto_message *message)
 	if (!call || (call->opcode | PROTO_ANSWER) != message->header.opcode)
 		return call_misfit(guest, message, "it answers no request");
 	sent_ns = call->sent_ns;
+	now_ns = channel_now_ns();
+	guest->spun_ns = 0;
 	if (call->file && ready != PROTO_READY_UNKNOWN)
-		file_ready(call->file, ready, false);
+		file_ready(call->file, ready, false, now_ns);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if ((answers[i].opcode | PROTO_ANSWER) == message->header.opcode) /* not call->: it ends */
 			r = answers[i].done(guest, call, message);
 	/* Serving it may have ended the connection. */
 	if (r == 0 && guest->channel && sent_ns)
-		channel_waited(guest->channel, sent_ns);
+		channel_waited(guest->channel, now_ns - sent_ns);
 	return r;
 }

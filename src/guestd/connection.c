@@ -224,7 +224,7 @@ static int on_ready(struct guest *guest, const struct proto_message *message)
 
 	/* It may have been closed meanwhile. */
 	if (file)
-		file_ready(file, ready->ready, true);
+		file_ready(file, ready->ready, true, channel_now_ns());
 	return 0;
 }
 

@@ -62,13 +62,13 @@ bool file_alive(const struct file *file)
 	return guest->channel && file->connection == guest->connection;
 }
 
-void file_ready(struct file *file, uint32_t mask, bool pushed)
+void file_ready(struct file *file, uint32_t mask, bool pushed, uint64_t now_ns)
 {
 	uint32_t fresh = mask & ~file->ready;
 	struct fuse_pollhandle *handle = file->poll_handle;
 
 	file->ready = mask;
-	file->ready_ns = channel_now_ns();
+	file->ready_ns = now_ns;
 	if (mask & PROTO_READY_ASK)
 		file->watched = 0;
 	if (!handle || !(pushed || fresh || (mask & PROTO_READY_ASK)))
@@ -83,5 +83,5 @@ void file_all_dead(struct guest *guest)
 {
 	for (size_t i = 0; i < FILE_BUCKETS; i++)
 		for (struct file *file = guest->files[i]; file; file = file->next)
-			file_ready(file, POLLERR | POLLHUP, true);
+			file_ready(file, POLLERR | POLLHUP, true, 0);
 }

@@ -192,31 +192,32 @@ void guest_hand_over(struct guest *guest)
 }
 
 /* Lets others run who have to before there can be an answer. Who gets the processor may
- * be a stranger; then it is not worth spinning for. */
-static void make_way(struct guest *guest, uint64_t now_ns)
+ * be a stranger; then it is not worth spinning for. One look at the clock, which may be a
+ * system call (between Xen domains without a stable TSC). */
+static void make_way(struct guest *guest)
 {
+	uint64_t now_ns;
+
 	sched_yield();
-	channel_spun(guest->channel, channel_now_ns() - now_ns);
-	if (!channel_spin_budget_ns(guest->channel))
+	now_ns = channel_now_ns();
+	if (guest->spun_ns)
+		channel_spun(guest->channel, now_ns - guest->spun_ns);
+	guest->spun_ns = now_ns;
+	if (now_ns >= guest->spin_until_ns || !channel_spin_budget_ns(guest->channel))
 		guest->spin_until_ns = 0;
 }
 
 enum guest_round guest_round(struct guest *guest)
 {
-	uint64_t now_ns;
-
 	if (!guest->channel)
 		return GUEST_SLEEP;
 	/* Whom we wake may be queued on this very processor. */
 	if (channel_flush(guest->channel) && guest->n_sent && guest->spin_until_ns)
-		make_way(guest, channel_now_ns());
+		make_way(guest);
 	if (guest->n_sent && guest->spin_until_ns) {
 		if (channel_glance(guest->channel))
 			return GUEST_SERVE;
-		now_ns = channel_now_ns();
-		if (now_ns >= guest->spin_until_ns)
-			guest->spin_until_ns = 0;
-		make_way(guest, now_ns);
+		make_way(guest);
 		return GUEST_SPIN;
 	}
 	if (channel_arm(guest->channel, is_waiting(guest) || guest->mappings_due))
@@ -267,6 +268,8 @@ static void guest_serve(void *context)
 		if (!lead_mine(&guest->lead))
 			break;
 		n = wait_events(guest, events);
+		if (n > 0)
+			guest->spun_ns = 0; /* what is served now is no loss */
 		for (int i = 0; i < n && lead_mine(&guest->lead) && !guest->lead.stopping; i++)
 			event_serve(guest, &events[i]);
 	}

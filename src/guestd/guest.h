@@ -137,6 +137,7 @@ struct guest {
 	pthread_cond_t written; /* one of them is done */
 	struct crowd crowd; /* of programs */
 	uint64_t spin_until_ns; /* 0: no answer is expected soon */
+	uint64_t spun_ns; /* when it last had the processor while spinning; 0: it has served something since */
 	bool interrupts_due;
 	int helper_fd; /* the kernel module, or -1 */
 	bool can_pin; /* the module can pin programs' memory for the host */
@@ -227,9 +228,9 @@ struct file *file_new(struct node *node, uint64_t handle);
 void file_free(struct file *file);
 struct file *file_find(struct guest *guest, uint64_t handle);
 bool file_alive(const struct file *file);
-/* News of readiness: wakes who waits. `pushed`: the device has woken its waiters,
- * even if the mask looks the same. */
-void file_ready(struct file *file, uint32_t mask, bool pushed);
+/* News of readiness, learnt at now_ns: wakes who waits. `pushed`: the device has woken its
+ * waiters, even if the mask looks the same. */
+void file_ready(struct file *file, uint32_t mask, bool pushed, uint64_t now_ns);
 /* All files of a lost connection: poll says POLLERR | POLLHUP. */
 void file_all_dead(struct guest *guest);
 

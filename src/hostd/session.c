@@ -367,7 +367,7 @@ static void session_serve(void *context)
 			continue;
 		}
 		if (session->idle_since_ns)
-			channel_waited(session->channel, session->idle_since_ns);
+			channel_waited(session->channel, channel_now_ns() - session->idle_since_ns);
 		session->idle_since_ns = 0;
 		session->n_served++;
 		log_trace("guest \"%s\": < %s", session->guest, proto_print(&message, text, sizeof(text)));

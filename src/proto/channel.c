@@ -333,7 +333,7 @@ void channel_spun(struct channel *channel, uint64_t gone_ns)
 bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *gone_nsp)
 {
 	uint64_t until_ns = since_ns + channel_spin_budget_ns(channel);
-	uint64_t looked_ns, now_ns = channel_now_ns();
+	uint64_t looked_ns, now_ns = since_ns;
 	bool found;
 
 	*gone_nsp = 0;
@@ -390,10 +390,8 @@ static void trial(struct channel *channel, uint64_t gap)
 		trial_end(channel);
 }
 
-void channel_waited(struct channel *channel, uint64_t since_ns)
+void channel_waited(struct channel *channel, uint64_t gap_ns)
 {
-	uint64_t gap;
-
 	if (channel->poll_us >= 0)
 		return;
 	if (channel->abstain) {
@@ -402,12 +400,11 @@ void channel_waited(struct channel *channel, uint64_t since_ns)
 	}
 	if (channel->spun < ABSTAIN_MAX)
 		channel->spun++;
-	gap = channel_now_ns() - since_ns;
 	if (channel->gap_ns < channel->spin_max_ns)
 		channel->waits = 0;
 	else
-		trial(channel, gap);
-	average(&channel->gap_ns, smaller(gap, GAP_CAPS * channel->spin_max_ns), GAP_WEIGHT);
+		trial(channel, gap_ns);
+	average(&channel->gap_ns, smaller(gap_ns, GAP_CAPS * channel->spin_max_ns), GAP_WEIGHT);
 }
 
 int channel_hello(struct channel *channel, uint32_t max_in_flight)

@@ -113,7 +113,7 @@ void channel_near(const struct channel *channel);
 /* Waiting for the peer begins: channel_now_ns(), or 0 where nobody spins, ever. */
 uint64_t channel_wait_ns(const struct channel *channel);
 /* Tells how long waiting for the peer took in all, so that spinning tunes itself. */
-void channel_waited(struct channel *channel, uint64_t since_ns);
+void channel_waited(struct channel *channel, uint64_t gap_ns);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t channel_now_ns(void);
