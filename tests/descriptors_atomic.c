@@ -44,6 +44,7 @@ static uint32_t property_find(int fd, uint32_t object, uint32_t type, const char
 	};
 
 	must(fd, DRM_IOCTL_MODE_OBJ_GETPROPERTIES, &all);
+	ck_assert_uint_le(all.count_props, N_MOST);
 	for (uint32_t i = 0; i < all.count_props; i++) {
 		struct drm_mode_get_property one = { .prop_id = properties[i] };
 
@@ -59,18 +60,15 @@ static uint32_t property_find(int fd, uint32_t object, uint32_t type, const char
 }
 
 /* Adds a property of the object that was last begun. */
-static void set(struct display *display, uint32_t property, uint64_t value)
+static void set(struct display *display, uint32_t type, const char *name, uint64_t value)
 {
-	ck_assert_uint_lt(display->n, N_PROPERTIES);
-	display->properties[display->n] = property;
-	display->values[display->n++] = value;
-	display->counts[display->n_objects - 1]++;
-}
+	uint32_t object = display->n_objects - 1;
 
-static void set_name(struct display *display, uint32_t type, const char *name, uint64_t value)
-{
-	set(display, property_find(display->fd, display->objects[display->n_objects - 1], type, name, NULL),
-	    value);
+	ck_assert_uint_lt(display->n, N_PROPERTIES);
+	display->properties[display->n] =
+		property_find(display->fd, display->objects[object], type, name, NULL);
+	display->values[display->n++] = value;
+	display->counts[object]++;
 }
 
 static void begin(struct display *display, uint32_t object)
@@ -124,6 +122,7 @@ static void plane_find(struct display *display)
 	uint64_t type;
 
 	must(display->fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &all);
+	ck_assert_uint_le(all.count_planes, N_MOST);
 	for (uint32_t i = 0; i < all.count_planes; i++) {
 		property_find(display->fd, planes[i], DRM_MODE_OBJECT_PLANE, "type", &type);
 		if (type == 1) /* DRM_PLANE_TYPE_PRIMARY, which is in no header */
@@ -159,6 +158,7 @@ static void display_open(struct display *display)
 	must(display->fd, DRM_IOCTL_SET_CLIENT_CAP, &cap);
 	must(display->fd, DRM_IOCTL_MODE_GETRESOURCES, &resources);
 	ck_assert_uint_ge(resources.count_crtcs, 1);
+	ck_assert_uint_le(resources.count_crtcs, N_MOST);
 	ck_assert_uint_le(resources.count_connectors, N_MOST);
 	display->crtc = crtcs[0];
 	connector_find(display, connectors, resources.count_connectors);
@@ -171,19 +171,19 @@ static void display_set(struct display *display, uint64_t in_fence, uint64_t out
 {
 	display->n_objects = display->n = 0;
 	begin(display, display->connector);
-	set_name(display, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID", display->crtc);
+	set(display, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID", display->crtc);
 	begin(display, display->crtc);
-	set_name(display, DRM_MODE_OBJECT_CRTC, "MODE_ID", display->mode);
-	set_name(display, DRM_MODE_OBJECT_CRTC, "ACTIVE", 1);
-	set_name(display, DRM_MODE_OBJECT_CRTC, "OUT_FENCE_PTR", out_fence);
+	set(display, DRM_MODE_OBJECT_CRTC, "MODE_ID", display->mode);
+	set(display, DRM_MODE_OBJECT_CRTC, "ACTIVE", 1);
+	set(display, DRM_MODE_OBJECT_CRTC, "OUT_FENCE_PTR", out_fence);
 	begin(display, display->plane);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "FB_ID", display->fb);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "CRTC_ID", display->crtc);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "SRC_W", (uint64_t)display->width << 16);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "SRC_H", (uint64_t)display->height << 16);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "CRTC_W", display->width);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "CRTC_H", display->height);
-	set_name(display, DRM_MODE_OBJECT_PLANE, "IN_FENCE_FD", in_fence);
+	set(display, DRM_MODE_OBJECT_PLANE, "FB_ID", display->fb);
+	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_ID", display->crtc);
+	set(display, DRM_MODE_OBJECT_PLANE, "SRC_W", (uint64_t)display->width << 16);
+	set(display, DRM_MODE_OBJECT_PLANE, "SRC_H", (uint64_t)display->height << 16);
+	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_W", display->width);
+	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_H", display->height);
+	set(display, DRM_MODE_OBJECT_PLANE, "IN_FENCE_FD", in_fence);
 }
 
 static void fence_wait(int fence)
