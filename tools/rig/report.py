@@ -26,7 +26,7 @@ class BootError(RigError):
     """The guest domain died before it was up, or by a triple fault at any time, or
     one of the domains hangs. Under emulation machines do so now and then (a PVH
     kernel early in its boot or when it comes back from Xen), and the next one
-    does not. In three of five dumps of triple faults the guest's registers were
+    does not. In four of eight dumps of triple faults the guest's registers were
     Xen's own, as they are right after VMRUN: QEMU left the guest twice.
     """
 
