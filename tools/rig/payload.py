@@ -91,7 +91,7 @@ ramdisk = "/payload/rig/initrd"
 cmdline = "{cmdline}"
 memory = {memory}
 vcpus = {vcpus}
-{tsc}disk = [ {disks} ]
+{extra}disk = [ {disks} ]
 on_poweroff = "destroy"
 on_reboot = "destroy"
 on_crash = "destroy"
@@ -130,7 +130,7 @@ def guestd_conf(rig):
     return f'host = "{host}"\n'
 
 
-def guest_cfg(rig, memory, vcpus, share):
+def guest_cfg(rig, memory, vcpus, share, emulated):
     """The domain's configuration for xl."""
     disks = [("vdb", "xvda", "rw"), ("vdc", "xvdb", "ro")]
     # It has no PCI, and each port that it asks leaves nested emulation, where a
@@ -145,10 +145,18 @@ def guest_cfg(rig, memory, vcpus, share):
     specs = (f'"format=raw,backendtype=phy,script=/payload/rig/block-phy,'
              f'vdev={vdev},access={access},target=/dev/{disk}"'
              for disk, vdev, access in disks)
-    # Without native TSC, Xen emulates rdtscp and complains endlessly.
-    tsc = 'tsc_mode = "native"\n' if rig == "xen-pvh" else ""
+    extra = ""
+    if rig == "xen-pvh":
+        # Without native TSC, Xen emulates rdtscp and complains endlessly.
+        extra += 'tsc_mode = "native"\n'
+    if rig == "xen-pvh" and emulated:
+        # At an fxrstor on any processor QEMU changes flags of the first one
+        # (cpu_clear_ignne() in target/i386), without a lock: beside those by
+        # which it enters and leaves a guest, one of which is lost now and then.
+        # The guest triple-faults then, or a domain hangs.
+        extra += 'cpus = "1"\n'
     return GUEST_CFG.format(type=rig.removeprefix("xen-"), cmdline=cmdline,
-                            memory=memory, vcpus=vcpus, tsc=tsc,
+                            memory=memory, vcpus=vcpus, extra=extra,
                             disks=", ".join(specs))
 
 
@@ -215,7 +223,7 @@ def mask(stage):
                 path.symlink_to("/dev/null")
 
 
-def make(options, image_dir, work, logs):
+def make(options, image_dir, work, logs, accel):
     """Make payload.img, initrd and (with --share) share.img in work."""
     stage = work / "payload/stage"
     rig = work / "payload/rig"
@@ -240,7 +248,7 @@ def make(options, image_dir, work, logs):
     if options.rig != "loopback":
         write(stage / "etc/paradice-rig/guest.cfg",
               guest_cfg(options.rig, options.memory, options.guest_vcpus,
-                        bool(options.share)))
+                        bool(options.share), accel == "tcg"))
         (rig / "initrd").write_bytes(initrd)
         shutil.copy(image_dir / "vmlinux", rig)
     image.disk_from_tree(work / "payload", work / "payload.img", 4)

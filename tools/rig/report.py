@@ -24,10 +24,11 @@ class RigError(Exception):
 
 class BootError(RigError):
     """The guest domain died before it was up, or by a triple fault at any time, or
-    one of the domains hangs. Under emulation machines do so now and then (a PVH
-    kernel early in its boot or when it comes back from Xen), and the next one
-    does not. In four of eight dumps of triple faults the guest's registers were
-    Xen's own, as they are right after VMRUN: QEMU left the guest twice.
+    one of the domains hangs. Under emulation machines did so now and then, and the
+    next one did not, until PVH guests were kept off the first processor (guest_cfg()
+    in payload.py). A trace of one (QEMU's log of "in_asm", which has VMRUN and VMEXIT)
+    ends with two VMEXITs in a row: the flag that the guest's memory is nested was
+    still set after the first.
     """
 
     def __init__(self, text):

@@ -63,6 +63,7 @@ class Session(Runner):
         super().__init__(options)
         self.image = image
         self.xen = options.rig != "loopback"
+        self.accel = machine.accelerator(options.accel, options.rig, image)
         self.process = None
         self.may_end = False    # the guest domain, without our failing
         self.done = False       # what remains is the user's end of it
@@ -100,7 +101,7 @@ class Session(Runner):
         """All stages in order."""
         options = self.options
         say("packing what the machines need")
-        payload.make(options, self.image, self.work, self.logs)
+        payload.make(options, self.image, self.work, self.logs, self.accel)
         self.boot()
         if self.xen:
             toolstack = self.host.start("exec /payload/rig/domu-start")
@@ -141,11 +142,9 @@ class Session(Runner):
 
     def boot(self):
         """Start QEMU and wait for the driver domain's agent."""
-        accel = machine.accelerator(self.options.accel, self.options.rig,
-                                    self.image)
         command = machine.command_line(self.options, self.image, self.work,
-                                       self.logs, accel)
-        say(f"booting {self.options.rig} in QEMU with {accel}")
+                                       self.logs, self.accel)
+        say(f"booting {self.options.rig} in QEMU with {self.accel}")
         self.process = machine.start(command, self.logs / "qemu.log",
                                      self.work)
         self.start_clock()
