@@ -374,10 +374,11 @@ static void trial_end(struct channel *channel)
 }
 
 /* A wait of a side that sleeps, or of its trial. */
-static void trial(struct channel *channel, uint64_t gap)
+static void trial(struct channel *channel, uint64_t gap_ns)
 {
+	uint32_t gap = smaller(gap_ns, WAIT_LIMIT_NS);
+
 	if (channel->waits++ < channel->trial_every) {
-		gap = smaller(gap, WAIT_LIMIT_NS);
 		average(&channel->slept_ns, gap, SLEPT_WEIGHT);
 		average(&channel->quick_ns, gap, gap < channel->quick_ns ? QUICK_DOWN : QUICK_UP);
 		channel->trial_ns = 0;
@@ -385,7 +386,7 @@ static void trial(struct channel *channel, uint64_t gap)
 			channel->waits = 0;
 		return;
 	}
-	channel->trial_ns += smaller(gap, WAIT_LIMIT_NS) / TRIAL_WAITS;
+	channel->trial_ns += gap / TRIAL_WAITS;
 	if (channel->waits == channel->trial_every + TRIAL_WAITS)
 		trial_end(channel);
 }
