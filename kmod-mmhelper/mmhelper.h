@@ -121,6 +121,11 @@ struct mmhelper_give {
  * FUSE makes ENOTTY. */
 #define MMHELPER_IOCTL_NOSYS (-0x50415250)
 
+/* An answer to a read or write of an adopted node that a signal has interrupted: the
+ * kernel shall begin it anew unless a handler without SA_RESTART has run. No errno; the
+ * kernel's own number for that is none that FUSE takes. */
+#define MMHELPER_RESTART 511
+
 /* An ioctl that takes one: what is descriptor `fd` of the thread that waits in it?
  * EBADF: none is open there; EINVAL: it is no file of the daemon's nodes. Else the
  * daemon is asked for its name by a request on it, and gets its own RESULT back: not

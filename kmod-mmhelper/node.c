@@ -21,6 +21,7 @@
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -421,22 +422,31 @@ static ssize_t cuse_run(struct kiocb *iocb, struct iov_iter *iter, cuse_serve se
 	return n;
 }
 
+/* The program never sees such a result: with a signal pending, the kernel restarts the
+ * call or makes it EINTR. */
+static ssize_t restarted(ssize_t r)
+{
+	if (r != -MMHELPER_RESTART && r != -ERESTARTSYS)
+		return r;
+	return signal_pending(current) ? -ERESTARTSYS : -EINTR;
+}
+
 static ssize_t node_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	ssize_t r;
 
-	if (is_direct(iocb, iter) && direct_run(iocb, iter, MMHELPER_READ, &r))
-		return r;
-	return cuse_run(iocb, iter, cuse_fops->read_iter);
+	if (!is_direct(iocb, iter) || !direct_run(iocb, iter, MMHELPER_READ, &r))
+		r = cuse_run(iocb, iter, cuse_fops->read_iter);
+	return restarted(r);
 }
 
 static ssize_t node_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	ssize_t r;
 
-	if (is_direct(iocb, iter) && direct_run(iocb, iter, MMHELPER_WRITE, &r))
-		return r;
-	return cuse_run(iocb, iter, cuse_fops->write_iter);
+	if (!is_direct(iocb, iter) || !direct_run(iocb, iter, MMHELPER_WRITE, &r))
+		r = cuse_run(iocb, iter, cuse_fops->write_iter);
+	return restarted(r);
 }
 
 /* ---- SIGIO ---- */

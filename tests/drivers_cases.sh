@@ -23,7 +23,7 @@ lane_sound="
 	uhid hidraw usb lsusb usbhid
 "
 lane_memory="
-	modetest drm_info drm_render stty shell picocom serial console tun rtc hwclock rtcwake i2c lirc watchdog
+	modetest drm_info drm_render stty shell stopped picocom serial console tun rtc hwclock rtcwake i2c lirc watchdog
 	loop random sg sg_more mtd memops memops_32 cec cec_messages
 "
 
@@ -32,7 +32,7 @@ lane_memory="
 # the test driver's own tests, which touch memory in each way that there is.
 SHORT="
 	v4l2_edid media alsactl_store alsa_loop evtest fftest hidraw usb
-	modetest stty shell tun rtc i2c lirc watchdog sg mtd memops memops_32
+	modetest stty shell stopped tun rtc i2c lirc watchdog sg mtd memops memops_32
 "
 
 # lane, CASE...: those of its cases that are among the CASEs, or all without any

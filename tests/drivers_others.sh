@@ -41,6 +41,22 @@ case_shell() {
 	cat "$scratch/out"
 }
 
+# As by Ctrl-Z and fg.
+case_stopped() {
+	stty -F /dev/ptyA raw -echo
+	stty -F /dev/ptyB raw -echo
+	head -c 5 /dev/ptyA >"$scratch/out" &
+	sleep 1
+	kill -STOP $!
+	sleep 1
+	kill -CONT $!
+	sleep 1
+	printf hello >/dev/ptyB
+	wait $!
+	echo "status $?, $(cat "$scratch/out")"
+	stty -F /dev/ptyA sane 38400
+}
+
 # ---- The rest ----
 
 case_tun() {

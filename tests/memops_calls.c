@@ -145,9 +145,9 @@ static void on_signal(int number)
 	n_signals++;
 }
 
-static void signal_after_ms(int ms)
+static void signal_after_ms(int ms, int flags)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
 	struct itimerval timer = { .it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 } };
 
 	CHECK(sigaction(SIGALRM, &action, NULL) == 0, "%s", strerror(errno));
@@ -168,11 +168,23 @@ static void sleeping_for_a_signal(void)
 		struct memops_sleep sleep = { .ms = 60000 };
 
 		n_signals = 0;
-		signal_after_ms(300);
+		signal_after_ms(300, 0);
 		CHECK_CALL(ioctl(memops_fd, MEMOPS_SLEEP, &sleep), EINTR, "");
 		CHECK(n_signals == 1, "%d signals", (int)n_signals);
 		CHECK(sleep.woken == MEMOPS_SIGNAL, "%u", sleep.woken);
 	}
+}
+
+/* The driver's ERESTARTSYS: it sleeps once more, as long again. */
+static void sleeping_anew(void)
+{
+	struct memops_sleep sleep = { .ms = 1000 };
+
+	n_signals = 0;
+	signal_after_ms(300, SA_RESTART);
+	CHECK_CALL(ioctl(memops_fd, MEMOPS_SLEEP, &sleep), 0, "");
+	CHECK(n_signals == 1, "%d signals", (int)n_signals);
+	CHECK(sleep.woken == MEMOPS_TIME, "%u", sleep.woken);
 }
 
 static uint32_t n_open(void)
@@ -405,6 +417,7 @@ const struct memops_case memops_calls[] = {
 	{ "unknown_commands", unknown_commands },
 	{ "sleeping", sleeping },
 	{ "sleeping_for_a_signal", sleeping_for_a_signal },
+	{ "sleeping_anew", sleeping_anew },
 	{ "killed", killed },
 	{ "unrelated_data", unrelated_data },
 	{ "threads_on_one_page", threads_on_one_page },

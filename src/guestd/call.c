@@ -14,6 +14,7 @@
 
 #include "guestd/guest.h"
 #include "guestd/kept.h"
+#include "kmod-mmhelper/mmhelper.h"
 
 #define INLINE_MAX 16384u /* larger data goes through a bulk slot, where there are any */
 #define SLOT_BITS 8
@@ -84,14 +85,37 @@ void call_detach(struct call *call)
 		fuse_req_interrupt_func(call->request, NULL, NULL);
 }
 
+int64_t call_restart(const struct call *call, int64_t result)
+{
+	return result == -PROTO_RESTART && !call->interrupted ? -EINTR : result;
+}
+
+/* FUSE takes no errno of 512 or above; the module knows what another one means. */
+static int restart_errno(const struct call *call)
+{
+	bool known = (call->opcode == PROTO_READ || call->opcode == PROTO_WRITE) && call->file->node->adopted;
+
+	return known && call->interrupted ? MMHELPER_RESTART : EINTR;
+}
+
+static void call_refuse(struct call *call, int error)
+{
+	/* Poll never gets an errno: the kernel would not ask this file again. */
+	if (call->opcode == PROTO_POLL)
+		fuse_reply_poll(call->request, error == PROTO_RESTART ? 0 : POLLERR | POLLHUP);
+	else if (call->opcode == PROTO_IOCTL && error == PROTO_RESTART)
+		fuse_reply_ioctl(call->request, call_restart(call, -PROTO_RESTART), NULL, 0);
+	else if (call->opcode == PROTO_RELEASE)
+		fuse_reply_err(call->request, 0);
+	else
+		fuse_reply_err(call->request, error == PROTO_RESTART ? restart_errno(call) : error);
+}
+
 void call_end(struct call *call, int error)
 {
 	call_detach(call);
-	/* Poll never gets an errno: the kernel would not ask this file again. */
-	if (call->request && call->opcode == PROTO_POLL)
-		fuse_reply_poll(call->request, error == EINTR ? 0 : POLLERR | POLLHUP);
-	else if (call->request)
-		fuse_reply_err(call->request, call->opcode == PROTO_RELEASE ? 0 : error);
+	if (call->request)
+		call_refuse(call, error);
 	if (call->opcode == PROTO_RELEASE)
 		file_free(call->file);
 	if (call->opcode == PROTO_PLACE)
@@ -295,7 +319,7 @@ static void interrupts_flush(struct guest *guest)
 	for (struct call *call = guest->waiting; call; call = next) {
 		next = call->next;
 		if (call->interrupted)
-			call_end(call, EINTR);
+			call_end(call, PROTO_RESTART);
 	}
 	for (uint32_t i = 0; i < PROTO_IN_FLIGHT_MAX; i++) {
 		struct call *call = guest->slots[i];

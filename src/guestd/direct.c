@@ -52,7 +52,7 @@ void direct_request(fuse_req_t request, struct file *file, const struct mmhelper
 int direct_done(struct guest *guest, struct call *call, const struct proto_message *message)
 {
 	const struct proto_direct_answer *answer = message->body;
-	struct mmhelper_result result = { .token = call->token, .value = answer->result };
+	struct mmhelper_result result = { .token = call->token, .value = call_restart(call, answer->result) };
 	int r = 0;
 
 	if (answer->result > (int64_t)call->body.direct.size)

@@ -45,6 +45,7 @@ struct node {
 	uint32_t n_files;
 	bool removed; /* goes when its last file does */
 	pid_t opener; /* the thread that has it adopted; 0: none */
+	bool adopted; /* by the module */
 	void *private; /* the frontend's */
 };
 
@@ -275,8 +276,11 @@ int call_send_alone(struct guest *guest, uint16_t opcode, const void *body);
 void call_detach(struct call *call);
 /* The request, for the one answer that it gets. */
 fuse_req_t call_take(struct call *call);
-/* Ends a call; whoever has not been answered gets `error`. */
+/* Ends a call; whoever has not been answered gets `error`, an errno or PROTO_RESTART. */
 void call_end(struct call *call, int error);
+/* An ioctl's result, which may be -PROTO_RESTART: for the kernel the same number is
+ * ERESTARTSYS, and stays within it if a signal has interrupted the call. Else -EINTR. */
+int64_t call_restart(const struct call *call, int64_t result);
 /* An answer that does not fit its call: sets the fault, -EPROTO. */
 int call_misfit(struct guest *guest, const struct proto_message *message, const char *why);
 /* The IOCTL on demand with this tag that was sent, or NULL. */

@@ -189,7 +189,7 @@ static void ioctl_end(struct call *call, int64_t result)
 {
 	if (result == -ENOSYS && (call->body.ioctl.flags & PROTO_IOCTL_FLAGS))
 		result = MMHELPER_IOCTL_NOSYS;
-	fuse_reply_ioctl(call_take(call), result, NULL, 0);
+	fuse_reply_ioctl(call_take(call), call_restart(call, result), NULL, 0);
 	call_end(call, EIO);
 }
 

@@ -94,6 +94,7 @@ int mapping_adopt(struct node *node, const char *path, void (*serve)(struct node
 	node->opener = 0;
 	/* Its close may be waiting to be answered. */
 	serve(node);
+	node->adopted = !adoption.error;
 	return -adoption.error;
 }
 

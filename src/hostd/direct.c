@@ -3,25 +3,23 @@
 #include "config.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "hostd/direct.h"
+#include "hostd/driver_call.h"
 #include "hostd/session.h"
 
 /* 0 or the negative errno of what could not be had. Without the lock. */
 static int direct_run(struct session *session, const struct proto_direct *request, int fd, struct pages *pages,
 		      int64_t *resultp)
 {
-	ssize_t n;
 	int r = pages_map(session, pages, !request->write, false);
 
 	if (r < 0)
 		return r;
 	if (request->write)
-		n = write(fd, pages->memory + request->first, request->size);
+		*resultp = driver_write(fd, pages->memory + request->first, request->size);
 	else
-		n = read(fd, pages->memory + request->first, request->size);
-	*resultp = n < 0 ? -errno : n;
+		*resultp = driver_read(fd, pages->memory + request->first, request->size);
 	pages_unmap(session, pages);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "hostd/driver_call.h"
 #include "hostd/ioctl.h"
 #include "hostd/ioctl_declared.h"
 #include "hostd/rights.h"
@@ -221,8 +222,7 @@ int64_t ioctl_call(const struct operation *operation, const struct handle *handl
 
 	if (operation->capabilities)
 		rights_use(operation->capabilities);
-	result = ioctl(handle->fd, operation->command, argument);
-	result = result < 0 ? -errno : result;
+	result = driver_ioctl(handle->fd, operation->command, argument);
 	if (operation->capabilities)
 		rights_use(0);
 	return result;

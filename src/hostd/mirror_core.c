@@ -8,6 +8,7 @@
  * without stack protector and sanitizers (Makefile.am). tests/check_mirror_core.sh
  * checks that.
  */
+#define _GNU_SOURCE /* for REG_RIP */
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,19 +21,20 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <ucontext.h>
 
 #include "hostd/mirror_core.h"
+#include "proto/proto.h"
 
 #define CORE __attribute__((section("mirror_core"), noinline))
 #define CORE_INLINE static inline __attribute__((always_inline))
 
-#define IOCTL_32 54 /* asm/unistd_32.h */
 _Static_assert(__NR_rt_sigreturn == 15, "as restorer() has it");
 #define FUTEX_WAKE_ALL 0x7fffffff
 
 /* The kernel's, not the C library's (asm/signal.h). */
 struct core_sigaction {
-	void (*handler)(int number);
+	void (*handler)(int number, void *info, void *context);
 	unsigned long flags;
 	void (*restorer)(void);
 	unsigned long mask;
@@ -58,18 +60,33 @@ CORE_INLINE long call3(long number, long a, long b, long c)
 	return call6(number, a, b, c, 0, 0, 0);
 }
 
-/* The compat entry, whose numbers and structures are those of a 32-bit kernel; it
- * is open to 64-bit code too (arch/x86/entry/entry_64_compat.S). */
-CORE_INLINE long ioctl_compat(int fd, uint32_t command, uint32_t argument)
-{
-	int result;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(result)
-			 : "a"(IOCTL_32), "b"(fd), "c"(command), "d"(argument)
-			 : "r8", "r9", "r10", "r11", "memory");
-	return result;
-}
+/*
+ * ioctl(2), of which on_signal() knows by the place whether it is about to be made. That
+ * of a 32-bit program goes through the compat entry, whose numbers and structures are
+ * those of a 32-bit kernel; it is open to 64-bit code too (arch/x86/entry/entry_64_compat.S).
+ */
+long core_ioctl(long fd, unsigned long command, unsigned long argument);
+int core_ioctl_32(int fd, uint32_t command, uint32_t argument);
+extern const char core_ioctl_made[], core_ioctl_back[], core_ioctl_32_made[], core_ioctl_32_back[];
+_Static_assert(__NR_ioctl == 16, "as core_ioctl() has it");
+__asm__(".pushsection mirror_core, \"ax\"\n"
+	"core_ioctl:\n"
+	"	mov $16, %eax\n"
+	"core_ioctl_made:\n"
+	"	syscall\n"
+	"core_ioctl_back:\n"
+	"	ret\n"
+	"core_ioctl_32:\n"
+	"	push %rbx\n"
+	"	mov %edi, %ebx\n"
+	"	mov %esi, %ecx\n"
+	"	mov $54, %eax\n" /* __NR_ioctl of asm/unistd_32.h */
+	"core_ioctl_32_made:\n"
+	"	int $0x80\n"
+	"core_ioctl_32_back:\n"
+	"	pop %rbx\n"
+	"	ret\n"
+	".popsection\n");
 
 CORE_INLINE void copy_page(void *to, uint64_t from)
 {
@@ -84,10 +101,28 @@ static CORE __attribute__((noreturn)) void core_exit(void)
 		call3(__NR_exit_group, 0, 0, 0);
 }
 
-/* It only has to make a system call return EINTR. */
-static CORE void on_signal(int number)
+/* The address of a label of the section, wherever that runs. */
+#define CORE_ADDRESS(label)                                                   \
+	({                                                                    \
+		greg_t address;                                               \
+		__asm__("lea " #label "(%%rip), %0" : "=r"(address));         \
+		address;                                                      \
+	})
+
+/* As that of driver_call.c. */
+static CORE void on_signal(int number, void *info, void *context)
 {
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+
 	(void)number;
+	(void)info;
+	if (registers[REG_RIP] == CORE_ADDRESS(core_ioctl_made))
+		registers[REG_RIP] = CORE_ADDRESS(core_ioctl_back);
+	else if (registers[REG_RIP] == CORE_ADDRESS(core_ioctl_32_made))
+		registers[REG_RIP] = CORE_ADDRESS(core_ioctl_32_back);
+	else
+		return;
+	registers[REG_RAX] = -PROTO_RESTART;
 }
 
 /* Where the handler returns to: rt_sigreturn(2). */
@@ -178,9 +213,9 @@ static CORE void call_run(const struct mirror_private *private, struct mirror_sh
 	if (capabilities)
 		rights_use_here(private->capabilities, capabilities);
 	if (shared->compat)
-		shared->result = ioctl_compat(shared->fd, shared->command, shared->argument);
+		shared->result = core_ioctl_32(shared->fd, shared->command, shared->argument);
 	else
-		shared->result = call3(__NR_ioctl, shared->fd, shared->command, shared->argument);
+		shared->result = core_ioctl(shared->fd, shared->command, shared->argument);
 	if (capabilities)
 		rights_use_here(private->capabilities, 0);
 	shared->installed = files_drop();
@@ -354,7 +389,7 @@ static CORE long signal_prepare(void)
 	struct core_sigaction action;
 
 	action.handler = on_signal;
-	action.flags = CORE_SA_RESTORER; /* no SA_RESTART */
+	action.flags = SA_SIGINFO | SA_RESTART | CORE_SA_RESTORER;
 	action.restorer = restorer;
 	action.mask = 0;
 	return call6(__NR_rt_sigaction, SIGUSR1, (long)&action, 0, sizeof(action.mask), 0, 0);

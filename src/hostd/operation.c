@@ -10,6 +10,7 @@
 
 #include "hostd/async.h"
 #include "hostd/direct.h"
+#include "hostd/driver_call.h"
 #include "hostd/ioctl.h"
 #include "hostd/mapping.h"
 #include "hostd/rules.h"
@@ -206,7 +207,7 @@ static bool serve_read(struct session *session, struct workspace *workspace,
 	bool bulk = request->bulk != PROTO_BULK_NONE;
 	uint8_t *data = workspace->image.memory;
 	uint64_t since_ns;
-	ssize_t n;
+	int64_t n;
 
 	if (bulk)
 		data = channel_bulk(session->channel, request->bulk, request->size);
@@ -225,10 +226,9 @@ static bool serve_read(struct session *session, struct workspace *workspace,
 	handle_follow_flags(handle, request->flags);
 	since_ns = operation_begin(session, operation, handle);
 	if (request->at)
-		n = pread(handle->fd, data, request->size, request->position);
+		n = driver_pread(handle->fd, data, request->size, request->position);
 	else
-		n = read(handle->fd, data, request->size);
-	n = n < 0 ? -errno : n;
+		n = driver_read(handle->fd, data, request->size);
 	operation_end(session, operation, handle, since_ns);
 	read_answer(session, operation, handle, n, bulk ? NULL : data);
 	operation_handle_put(session, handle);
@@ -252,7 +252,7 @@ static bool serve_write(struct session *session, struct workspace *workspace,
 	struct handle *handle = operation_handle(session, message, request->handle);
 	const uint8_t *data = message->payload;
 	uint64_t since_ns;
-	ssize_t n;
+	int64_t n;
 
 	if (request->bulk != PROTO_BULK_NONE)
 		data = channel_bulk(session->channel, request->bulk, request->size);
@@ -269,10 +269,9 @@ static bool serve_write(struct session *session, struct workspace *workspace,
 	handle_follow_flags(handle, request->flags);
 	since_ns = operation_begin(session, operation, handle);
 	if (request->at)
-		n = pwrite(handle->fd, data, request->size, request->position);
+		n = driver_pwrite(handle->fd, data, request->size, request->position);
 	else
-		n = write(handle->fd, data, request->size);
-	n = n < 0 ? -errno : n;
+		n = driver_write(handle->fd, data, request->size);
 	operation_end(session, operation, handle, since_ns);
 	write_answer(session, operation, handle, n);
 	operation_handle_put(session, handle);

@@ -87,7 +87,7 @@ void operation_handle_put(struct session *session, struct handle *handle);
 /* Takes the operation out of the table; its tag may be used again. */
 void operation_leave(struct session *session, struct operation *operation);
 
-/* The signal that interrupts an operation; its handler does nothing. */
+/* The signal that interrupts an operation (driver_call.h). */
 #define OPERATION_SIGNAL SIGUSR1
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hostd/async.h"
+#include "hostd/driver_call.h"
 #include "hostd/rights.h"
 #include "hostd/rules.h"
 #include "hostd/sandbox.h"
@@ -401,12 +402,6 @@ static const struct lead_ops lead_ops = {
 
 /* ---- start ---- */
 
-static void on_signal(int number)
-{
-	/* It only has to make a system call return EINTR. */
-	(void)number;
-}
-
 static int start_read(struct session *session, struct control_message *start, int *fdp)
 {
 	int r;
@@ -450,10 +445,9 @@ static int limits_set(struct session *session, uint32_t max_handles)
 static int session_prepare(struct session *session, const struct control_message *start, int fd,
 			   const char **whatp)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	int r;
 
-	sigaction(OPERATION_SIGNAL, &action, NULL);
+	driver_call_prepare(OPERATION_SIGNAL);
 	*whatp = "signals";
 	r = async_init(session);
 	if (r < 0)

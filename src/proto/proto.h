@@ -40,6 +40,10 @@
 /* In a mask, where it is POLLNVAL, which no driver says: nothing is watched any more. */
 #define PROTO_READY_ASK 0x20u
 
+/* -PROTO_RESTART is the result of a read, write or ioctl that was interrupted, if the
+ * driver wants it begun anew unless a handler without SA_RESTART has run: ERESTARTSYS. */
+#define PROTO_RESTART 512
+
 /* Who may send a message. */
 enum proto_from {
 	PROTO_FROM_GUEST = 1,

@@ -47,8 +47,6 @@
 #define MAX_SLEEPS 40
 
 static void fuzz_exit(int status) __attribute__((noreturn));
-static ssize_t fuzz_read(int fd, void *data, size_t size);
-static ssize_t fuzz_write(int fd, const void *data, size_t size);
 static int fuzz_ioctl(int fd, unsigned long command, void *argument);
 static int fuzz_close(int fd);
 static bool fuzz_on_demand(struct session *session, const struct proto_message *message,
@@ -61,13 +59,12 @@ static uint32_t fuzz_sample_take(struct handle *handle, uint32_t *serialp);
 static bool fuzz_operation_serve(struct session *session, struct workspace *workspace,
 				 const struct proto_message *message);
 
+#define driver_call fuzz_driver_call
 #define _exit fuzz_exit
 #define nanosleep fuzz_nanosleep
 #define operation_serve fuzz_operation_serve
 #include "hostd/session.c"
 #undef operation_serve
-#define read fuzz_read
-#define write fuzz_write
 #define ioctl fuzz_ioctl
 #define close fuzz_close
 #define ioctl_on_demand fuzz_on_demand
@@ -79,8 +76,6 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #include "hostd/ioctl.c"
 #include "hostd/drm_values.c"
 #include "hostd/ioctl_declared.c"
-#undef read
-#undef write
 #undef ioctl
 #undef close
 #undef ioctl_on_demand
@@ -92,6 +87,7 @@ static bool fuzz_operation_serve(struct session *session, struct workspace *work
 #undef lead_wait
 #undef nanosleep
 #undef _exit
+#undef driver_call
 
 /* The session does not enter its sandbox here. */
 int sandbox_enter(uint32_t uid, uint64_t capabilities, const char **whatp)
@@ -218,7 +214,7 @@ static bool blocks(void)
 
 static ssize_t result(size_t size)
 {
-	static const int errors[] = { EINTR, EAGAIN, EIO, EINVAL };
+	static const int errors[] = { PROTO_RESTART, EAGAIN, EIO, EINVAL };
 	bool blocked = blocks();
 	uint8_t choice = input_byte(&now.input);
 
@@ -321,6 +317,21 @@ static int fuzz_ioctl(int fd, unsigned long command, void *argument)
 			memset(image, input_byte(&now.input), need.out);
 	}
 	return result(1 << 20);
+}
+
+long fuzz_driver_call(long fd, long second, long third, long fourth, long number)
+{
+	long r;
+
+	if (number == SYS_read || number == SYS_pread64)
+		r = fuzz_read(fd, (void *)second, third);
+	else if (number == SYS_write || number == SYS_pwrite64)
+		r = fuzz_write(fd, (const void *)second, third);
+	else if (number == SYS_ioctl)
+		r = fuzz_ioctl(fd, second, (void *)third);
+	else
+		abort();
+	return r < 0 ? -errno : r;
 }
 
 /* ---- sleeping ---- */
@@ -774,11 +785,10 @@ static void *heap(size_t size)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	struct readiness *readiness = &the_session.readiness;
 	int fds[2];
 
-	sigaction(OPERATION_SIGNAL, &action, NULL);
+	driver_call_prepare(OPERATION_SIGNAL);
 	signal(SIGPIPE, SIG_IGN);
 	pair_init(&pair, 4);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
