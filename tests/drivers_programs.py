@@ -176,6 +176,67 @@ def compare_sound(sent_path, received_path):
 
 # ---- The rest ----
 
+def sound_card(name):
+    """The number of the sound card of that id."""
+    for path in glob.glob("/dev/snd/controlC*"):
+        fd = os.open(path, os.O_RDWR)
+        info = bytearray(376)           # struct snd_ctl_card_info
+        fcntl.ioctl(fd, code(OUT, "U", 0x01, 376), info)
+        os.close(fd)
+        if text(info[8:24]) == name:
+            return struct.unpack_from("=i", info)[0]
+    raise SystemExit(f"there is no card {name}")
+
+
+def pcm_open(path):
+    """Open a PCM node and choose a second of 16-bit stereo at 8 kHz for it."""
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    data = bytearray(608)               # struct snd_pcm_hw_params: any
+    data[4:260] = b"\xff" * 256
+    for i in range(12):
+        struct.pack_into("=III", data, 260 + 12 * i, 0, 0xffffffff, 0)
+    struct.pack_into("=I28xI", data, 4, 1 << 3, 1 << 2)     # RW_INTERLEAVED, S16_LE
+    for i, value in ((2, 2), (3, 8000), (5, 2000), (9, 8000)):
+        struct.pack_into("=III", data, 260 + 12 * i, value, value, 4)
+    struct.pack_into("=I", data, 512, 0xffffffff)
+    tried(fd, "parameters", code(BOTH, "A", 0x11, len(data)), data)
+    return fd
+
+
+def pcm_state(fd):
+    """Print the state of a PCM."""
+    status = tried(fd, "status", code(OUT, "A", 0x20, 152), bytes(152))
+    print("state", struct.unpack_from("=i", status)[0])
+
+
+def pcm_link(name):
+    """Linked, the first sound that is written starts the recording too."""
+    card = sound_card(name)
+    play, record = (pcm_open(f"/dev/snd/pcmC{card}D0{way}") for way in "pc")
+    link, unlink = code(IN, "A", 0x60, 4), code(0, "A", 0x61, 0)
+    tried(play, "link with itself", link, play)
+    tried(play, "link with nothing", link, 999)
+    tried(play, "link with -1", link, 2**64 - 1)
+    null = os.open("/dev/null", os.O_RDWR)
+    # EBADFD from the driver, EINVAL where it is none of the host's files.
+    print("link with another", LIBC.ioctl(play, ctypes.c_ulong(link), null))
+    tried(play, "link", link, record)
+    tried(play, "link again", link, record)
+    tried(play, "prepare", code(0, "A", 0x40, 0))
+    pcm_state(record)
+    print("written", os.write(play, bytes(8000)))
+    pcm_state(record)
+    tried(play, "stop", code(0, "A", 0x43, 0))
+    pcm_state(record)
+    tried(record, "unlink", unlink)
+    tried(record, "unlink again", unlink)
+    tried(record, "prepare", code(0, "A", 0x40, 0))
+    pcm_state(play)
+    os.close(play)
+    os.close(record)
+    return 0
+
+
 def drm_version(path):
     """DRM_IOCTL_VERSION: three strings, by the pattern of two calls."""
     fd = os.open(path, os.O_RDWR)
@@ -515,6 +576,7 @@ def main():
                 "uhid": uhid, "serial": serial, "watchdog": watchdog,
                 "usb": usb, "loop-control": loop_control, "random": entropy,
                 "positions": positions, "v4l2-resize": v4l2_resize,
+                "pcm-link": pcm_link,
                 "make-dev": make_dev}
     sys.stdout.reconfigure(line_buffering=True)
     return programs[sys.argv[1]](*sys.argv[2:])

@@ -130,6 +130,11 @@ case_alsa_plug() {
 }
 filter_alsa_plug() { sed -e '/Time per period/d' -e '/appl_ptr\|hw_ptr/d' -e 's,/tmp/[^ ]*/in.wav,in.wav,'; }
 
+case_alsa_link() {
+	program pcm-link Dummy
+	program pcm-link Loopback
+}
+
 case_alsa_midi_file() {
 	printf 'MThd\0\0\0\6\0\0\0\1\0\140MTrk\0\0\0\014\0\220\74\100\60\200\74\0\0\377\57\0' >"$scratch/in.mid"
 	aplaymidi -p 'Virtual Raw MIDI 2-2' "$scratch/in.mid"

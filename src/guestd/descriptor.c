@@ -270,6 +270,25 @@ static void asked(struct job *job, const struct done *done)
 	}
 }
 
+int descriptor_argument(struct call *call)
+{
+	struct call_descriptors *found = calloc(1, sizeof(*found) + sizeof(found->numbers[0]));
+
+	call->descriptors = found;
+	call->ranges = calloc(1, sizeof(call->ranges[0]));
+	if (!found || !call->ranges)
+		return -ENOMEM;
+	found->n = 1;
+	found->numbers[0] = (int32_t)call->body.ioctl.argument;
+	/* It lies nowhere in the program's memory. */
+	call->ranges[0] = (struct proto_range){
+		.length = sizeof(struct proto_descriptor),
+		.direction = PROTO_RANGE_DESCRIPTOR,
+	};
+	call->body.ioctl.n_ranges = 1;
+	return 0;
+}
+
 void descriptor_submit(struct call *call, const void *data, uint32_t size)
 {
 	struct guest *guest = call->guest;

@@ -26,6 +26,9 @@ struct call_descriptors {
  * failure is logged, and such ioctls fail. */
 void descriptor_start(struct guest *guest);
 
+/* Notes that an ioctl's argument is a descriptor: call->descriptors. 0 or -ENOMEM. */
+int descriptor_argument(struct call *call);
+
 /* Sends an ioctl with call->descriptors, once it is known what those that the program
  * passes lead to, or ends it. */
 void descriptor_submit(struct call *call, const void *data, uint32_t size);

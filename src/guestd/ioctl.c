@@ -128,6 +128,10 @@ static int gather(struct call *call, uint8_t *image, const void **datap, uint32_
 
 	if (on_demand && !may_carry(call, need))
 		return on_demand_gather(call, datap, sizep);
+	if (need && (need->row->flags & LAYOUT_ROW_ARGUMENT)) {
+		*datap = image;
+		return descriptor_argument(call);
+	}
 	/* A command without a row goes without its memory: the host refuses it and
 	 * says so, in one place for all guests. */
 	if (call->body.ioctl.argument < LAYOUT_POINTER_MIN || !need || (!need->in && !need->out))

@@ -90,6 +90,27 @@ int descriptor_take(struct descriptor_call *call, struct session *session,
 	return r;
 }
 
+int descriptor_argument(struct descriptor_call *call, struct session *session,
+			const struct proto_message *message, int *fdp)
+{
+	const struct proto_ioctl *request = message->body;
+	struct walk_fixup fixup = { .original = (uint32_t)request->argument, .ours = UINT32_MAX };
+	struct proto_descriptor descriptor;
+	const uint8_t *bytes;
+	uint32_t n;
+	int r;
+
+	call->n_held = 0;
+	call->made = NULL;
+	proto_descriptors(message, &n, &bytes);
+	if (n != 1 || request->n_ranges != 1)
+		return -EINVAL;
+	memcpy(&descriptor, bytes, sizeof(descriptor));
+	r = take_one(call, session, message, &fixup, &descriptor);
+	*fdp = (int32_t)fixup.ours;
+	return r;
+}
+
 /* True if it is a descriptor of something else already. */
 static bool is_known(const struct session *session, int fd)
 {

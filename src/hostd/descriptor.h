@@ -43,6 +43,11 @@ int descriptor_numbers_init(struct descriptor_numbers *table, uint32_t n);
 int descriptor_take(struct descriptor_call *call, struct session *session,
 		    const struct proto_message *message, struct walk *walk);
 
+/* The same for a row of LAYOUT_ROW_ARGUMENT: our number for the argument is *fdp, -1 for
+ * one that the program has not open. */
+int descriptor_argument(struct descriptor_call *call, struct session *session,
+			const struct proto_message *message, int *fdp);
+
 /* After the driver and before walk_unlink(): what it made becomes call->made, and
  * call->range and call->descriptor tell of it. `handle` is the file of the ioctl. The
  * result for the program. */

@@ -250,6 +250,31 @@ static int64_t ioctl_run(struct session *session, struct operation *operation, s
 	return result;
 }
 
+/* A command whose argument is a descriptor. */
+static bool ioctl_argument_serve(struct session *session, struct workspace *workspace,
+				 const struct proto_message *message, struct operation *operation,
+				 struct handle *handle)
+{
+	struct descriptor_call *descriptors = &workspace->descriptors;
+	uint64_t since_ns;
+	int64_t result;
+	int fd;
+
+	result = descriptor_argument(descriptors, session, message, &fd);
+	if (result < 0) {
+		ioctl_answer(session, operation, handle, result, 0, NULL);
+		descriptor_end(descriptors, session);
+		return lead_mine(&session->lead);
+	}
+	since_ns = operation_begin(session, operation, handle);
+	result = ioctl_call(operation, handle, (void *)(intptr_t)fd);
+	operation_end(session, operation, handle, since_ns);
+	ioctl_answer(session, operation, handle, result, 0, NULL);
+	descriptor_end(descriptors, session);
+	operation_handle_put(session, handle);
+	return lead_mine(&session->lead);
+}
+
 bool ioctl_serve(struct session *session, struct workspace *workspace,
 			const struct proto_message *message, struct operation *operation)
 {
@@ -283,6 +308,8 @@ bool ioctl_serve(struct session *session, struct workspace *workspace,
 		return ioctl_on_demand(session, message, operation, handle);
 	if (ioctl_unknown(session, request, handle, row) && ioctl_on_trial(session, message, operation, handle))
 		return lead_mine(&session->lead);
+	if (row && (row->flags & LAYOUT_ROW_ARGUMENT))
+		return ioctl_argument_serve(session, workspace, message, operation, handle);
 	if (ioctl_nested(request, &need))
 		return ioctl_declared_serve(session, workspace, message, operation, handle, &need);
 	result = ioctl_prepare(session, workspace, message, handle, &need, &range);

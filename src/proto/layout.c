@@ -222,8 +222,6 @@ bool layout_refused(uint32_t command)
 	case TUNGETDEVNETNS:
 	case SIOCGSKNS:
 	case KVM_CREATE_VM:
-	/* The argument is a descriptor of the calling process (pcm_native.c). */
-	case SNDRV_PCM_IOCTL_LINK:
 		return true;
 	default:
 		return false;

@@ -132,6 +132,8 @@ struct layout_type {
 #define LAYOUT_ROW_PROPERTIES 8u /* it sets properties of DRM: hostd/drm_values.h */
 /* After it a poll may begin something anew: none but the program's own may come. */
 #define LAYOUT_ROW_UNWATCHED 16u
+/* The argument itself is a descriptor that it takes. */
+#define LAYOUT_ROW_ARGUMENT 32u
 
 /* The class of a descriptor that does what the device does (a DRM lease). */
 #define LAYOUT_CLASS_SAME UINT32_MAX

@@ -105,6 +105,10 @@
 #define NO_ARGUMENT(command) { command, LAYOUT_ALL, 0, 0, #command, NULL, NULL, 0, NULL }
 /* The driver takes the argument as a number, which may be LAYOUT_POINTER_MIN or more. */
 #define NUMBER(command) { command, LAYOUT_ALL, 0, 0, #command, NULL, NULL, 0, NULL }
+/* The argument is a descriptor of the calling program. */
+#define DESCRIPTOR_ARGUMENT(command)                                                     \
+	{ command, LAYOUT_ALL, 0, 0, #command, NULL, NULL,                               \
+	  LAYOUT_ROW_DESCRIPTOR | LAYOUT_ROW_ARGUMENT, NULL }
 
 /* ---- structures with more in them than bytes ---- */
 

@@ -4,8 +4,7 @@
  * sound/core: control.c, pcm.c, pcm_native.c, rawmidi.c, timer.c, hwdep.c. The
  * numbers' directions are often wrong.
  *
- * Left out: SNDRV_PCM_IOCTL_LINK (layout_refused()). SNDRV_PCM_IOCTL_PAUSE takes a
- * small number.
+ * SNDRV_PCM_IOCTL_PAUSE takes a small number.
  *
  * How many bytes a frame has is nowhere in the structures that move frames; it is
  * learnt from HW_PARAMS. More frames than a message carries are moved in part, as
@@ -173,6 +172,7 @@ static const struct layout rows[] = {
 	NO_ARGUMENT(SNDRV_PCM_IOCTL_DRAIN),
 	NO_ARGUMENT(SNDRV_PCM_IOCTL_RESUME),
 	NO_ARGUMENT(SNDRV_PCM_IOCTL_XRUN),
+	DESCRIPTOR_ARGUMENT(SNDRV_PCM_IOCTL_LINK),
 	NO_ARGUMENT(SNDRV_PCM_IOCTL_UNLINK),
 	/* The directions are those of the sound; `result` is written in any case. */
 	NESTED_INOUT(SNDRV_PCM_IOCTL_WRITEI_FRAMES, struct snd_xferi, writei),
