@@ -103,7 +103,7 @@ static void call_refuse(struct call *call, int error)
 	/* Poll never gets an errno: the kernel would not ask this file again. */
 	if (call->opcode == PROTO_POLL)
 		fuse_reply_poll(call->request, error == PROTO_RESTART ? 0 : POLLERR | POLLHUP);
-	else if (call->opcode == PROTO_IOCTL && error == PROTO_RESTART)
+	else if ((call->opcode == PROTO_IOCTL || call->opcode == PROTO_DIRECT) && error == PROTO_RESTART)
 		fuse_reply_ioctl(call->request, call_restart(call, -PROTO_RESTART), NULL, 0);
 	else if (call->opcode == PROTO_RELEASE)
 		fuse_reply_err(call->request, 0);
