@@ -121,7 +121,7 @@ struct mmhelper_give {
  * FUSE makes ENOTTY. */
 #define MMHELPER_IOCTL_NOSYS (-0x50415250)
 
-/* An answer to a read or write of an adopted node that a signal has interrupted: the
+/* An answer to an open, a read or a write of an adopted node that a signal has interrupted: the
  * kernel shall begin it anew unless a handler without SA_RESTART has run. No errno; the
  * kernel's own number for that is none that FUSE takes. */
 #define MMHELPER_RESTART 511

@@ -472,7 +472,7 @@ static int node_fasync(int fd, struct file *file, int on)
 
 static int node_open(struct inode *inode, struct file *file)
 {
-	int r = cuse_fops->open(inode, file);
+	int r = restarted(cuse_fops->open(inode, file));
 
 	if (r == 0)
 		file->f_pos = OWN_POSITION;

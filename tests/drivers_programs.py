@@ -8,11 +8,14 @@ import glob
 import os
 import random
 import select
+import signal
 import stat
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import wave
 
 
@@ -234,6 +237,41 @@ def pcm_link(name):
     pcm_state(play)
     os.close(play)
     os.close(record)
+    return 0
+
+
+def pcm_wait(name):
+    """An open waits for a free substream, and outlasts signals and a stop."""
+    path = f"/dev/snd/pcmC{sound_card(name)}D0p"
+    held = []
+    while True:
+        try:
+            held.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            print(len(held), "substreams, then", error.strerror)
+            break
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    signal.siginterrupt(signal.SIGUSR1, False)
+    program = os.getpid()
+    child = os.fork()
+    if not child:
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGSTOP,
+                       signal.SIGCONT):
+            time.sleep(0.5)
+            os.kill(program, number)
+        os._exit(0)
+    threading.Timer(4, os.close, (held.pop(),)).start()
+    # Not os.open(), which begins it anew itself.
+    fd = LIBC.open(path.encode(), os.O_WRONLY)
+    print("opened" if fd >= 0 else os.strerror(ctypes.get_errno()))
+    os.waitpid(child, 0)
+    # A handler without SA_RESTART ends it.
+    signal.siginterrupt(signal.SIGUSR1, True)
+    threading.Timer(1, os.kill, (program, signal.SIGUSR1)).start()
+    ended = LIBC.open(path.encode(), os.O_WRONLY)
+    print("opened" if ended >= 0 else os.strerror(ctypes.get_errno()))
+    for one in held + [fd]:
+        os.close(one)
     return 0
 
 
@@ -576,7 +614,7 @@ def main():
                 "uhid": uhid, "serial": serial, "watchdog": watchdog,
                 "usb": usb, "loop-control": loop_control, "random": entropy,
                 "positions": positions, "v4l2-resize": v4l2_resize,
-                "pcm-link": pcm_link,
+                "pcm-link": pcm_link, "pcm-wait": pcm_wait,
                 "make-dev": make_dev}
     sys.stdout.reconfigure(line_buffering=True)
     return programs[sys.argv[1]](*sys.argv[2:])

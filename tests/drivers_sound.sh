@@ -135,6 +135,10 @@ case_alsa_link() {
 	program pcm-link Dummy
 }
 
+case_alsa_open_waits() {
+	program pcm-wait Dummy
+}
+
 case_alsa_midi_file() {
 	printf 'MThd\0\0\0\6\0\0\0\1\0\140MTrk\0\0\0\014\0\220\74\100\60\200\74\0\0\377\57\0' >"$scratch/in.mid"
 	aplaymidi -p 'Virtual Raw MIDI 2-2' "$scratch/in.mid"

@@ -24,7 +24,9 @@
 
 #include "entries.h"
 #include "hostd/broker.h"
+#include "hostd/driver_call.h"
 #include "hostd/openable.h"
+#include "proto/proto.h"
 
 #define FIFO_MARK "/fifo"
 #define PATIENCE_MS 10000
@@ -41,15 +43,12 @@ static pthread_t opener; /* who did the last open that does not block */
 
 int __wrap_openable_open(const char *path, dev_t rdev, uint32_t flags)
 {
-	int fd;
-
 	if (!strstr(path, FIFO_MARK)) {
 		opener = pthread_self();
 		return __real_openable_open(path, rdev, flags);
 	}
 	__atomic_add_fetch(&n_entered, 1, __ATOMIC_SEQ_CST);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return driver_open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static void nap(void)
@@ -274,7 +273,7 @@ START_TEST(cancels)
 	wait_entered(2);
 	cancel(99);
 	cancel(8);
-	ck_assert_int_eq(get_answer(&tag), -EINTR);
+	ck_assert_int_eq(get_answer(&tag), -PROTO_RESTART);
 	ck_assert_uint_eq(tag, 8);
 	/* The signal hit no other. */
 	fd = open_now(1, O_RDWR);
@@ -282,7 +281,7 @@ START_TEST(cancels)
 	close(fd);
 	cancel(8);
 	cancel(7);
-	ck_assert_int_eq(get_answer(&tag), -EINTR);
+	ck_assert_int_eq(get_answer(&tag), -PROTO_RESTART);
 	ck_assert_uint_eq(tag, 7);
 }
 END_TEST
@@ -298,7 +297,7 @@ START_TEST(cancels_at_any_moment)
 			sched_yield();
 		cancel(i);
 		/* A cancel that came before is for an unknown tag, and is ignored. */
-		ck_assert_int_eq(get_answer(&tag), -EINTR);
+		ck_assert_int_eq(get_answer(&tag), -PROTO_RESTART);
 		ck_assert_uint_eq(tag, i);
 	}
 }
@@ -314,7 +313,7 @@ START_TEST(holds_many)
 	for (unsigned int i = 0; i < BROKER_OPENS_MAX; i++)
 		cancel(i);
 	for (unsigned int i = 0; i < BROKER_OPENS_MAX; i++)
-		ck_assert_int_eq(get_answer(&tag), -EINTR);
+		ck_assert_int_eq(get_answer(&tag), -PROTO_RESTART);
 	/* All are answered, so all may be used again at once. */
 	for (unsigned int i = 0; i < BROKER_OPENS_MAX; i++)
 		ask(2, i, O_RDONLY);

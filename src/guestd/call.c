@@ -93,9 +93,10 @@ int64_t call_restart(const struct call *call, int64_t result)
 /* FUSE takes no errno of 512 or above; the module knows what another one means. */
 static int restart_errno(const struct call *call)
 {
-	bool known = (call->opcode == PROTO_READ || call->opcode == PROTO_WRITE) && call->file->node->adopted;
+	bool passes = call->opcode == PROTO_READ || call->opcode == PROTO_WRITE || call->opcode == PROTO_OPEN;
+	const struct node *node = call->file ? call->file->node : call->node;
 
-	return known && call->interrupted ? MMHELPER_RESTART : EINTR;
+	return passes && node->adopted && call->interrupted ? MMHELPER_RESTART : EINTR;
 }
 
 static void call_refuse(struct call *call, int error)

@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include "hostd/broker.h"
+#include "hostd/driver_call.h"
 #include "hostd/openable.h"
 #include "proto/log.h"
 
@@ -74,18 +75,6 @@ struct broker {
 	unsigned int first_request;
 	struct log_limit limit;
 };
-
-static void on_signal(int number)
-{
-}
-
-/* Without SA_RESTART, so that a blocking open returns EINTR. */
-static void install_handler(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(BROKER_SIGNAL, &action, NULL);
-}
 
 /* The daemon's signals are the main thread's. */
 static void signals_block(void)
@@ -510,7 +499,6 @@ static void *receiver_thread(void *argument)
 
 int broker_new(int control, const char *guest, struct broker **brokerp)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct broker *broker = calloc(1, sizeof(*broker));
 	int flags = fcntl(control, F_GETFL);
 	pthread_t receiver;
@@ -520,7 +508,7 @@ int broker_new(int control, const char *guest, struct broker **brokerp)
 		close(control);
 		return -ENOMEM;
 	}
-	pthread_once(&once, install_handler);
+	driver_call_prepare(BROKER_SIGNAL);
 	pthread_mutex_init(&broker->lock, NULL);
 	broker->n_refs = 1;
 	broker->control = control;

@@ -13,17 +13,23 @@
 #ifndef PARADICE_HOSTD_DRIVER_CALL_H
 #define PARADICE_HOSTD_DRIVER_CALL_H
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 
-/* Has `number` interrupt driver calls, and nothing else. Once in a process. */
+/* Has `number` interrupt driver calls, and nothing else. */
 void driver_call_prepare(int number);
 
 /* The system call `number` (SYS_…) on `fd`: its result, a negative errno or
  * -PROTO_RESTART. */
 long driver_call(long fd, long second, long third, long fourth, long number);
+
+static inline int driver_open(const char *path, int flags)
+{
+	return driver_call(AT_FDCWD, (long)path, flags, 0, SYS_openat);
+}
 
 static inline int64_t driver_read(int fd, void *memory, size_t size)
 {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hostd/driver_call.h"
 #include "hostd/openable.h"
 
 void openable_fini(struct openable_table *table)
@@ -76,9 +77,7 @@ int openable_open(const char *path, dev_t rdev, uint32_t flags)
 		return -ENODEV;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
-	fd = open(link, flags | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		fd = -errno;
+	fd = driver_open(link, flags | O_CLOEXEC | O_NOCTTY);
 	close(place);
 	return fd;
 }

@@ -33,9 +33,9 @@ void openable_remove(struct openable_table *table, uint32_t id);
 const struct openable *openable_find(const struct openable_table *table, uint32_t id);
 
 /* Opens `path` with open(2) flags if it is the character device `rdev`, and no
- * terminal becomes ours. It may block, until a signal. A descriptor (the
- * caller's), -ENODEV when it is not that device any more, or the device's own
- * negative errno. */
+ * terminal becomes ours. It may block, until a signal (driver_call.h). A
+ * descriptor (the caller's), -ENODEV when it is not that device any more, the device's
+ * own negative errno, or -PROTO_RESTART. */
 int openable_open(const char *path, dev_t rdev, uint32_t flags);
 
 #endif

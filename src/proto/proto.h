@@ -40,7 +40,7 @@
 /* In a mask, where it is POLLNVAL, which no driver says: nothing is watched any more. */
 #define PROTO_READY_ASK 0x20u
 
-/* -PROTO_RESTART is the result of a read, write or ioctl that was interrupted, if the
+/* -PROTO_RESTART is the result of an open, read, write or ioctl that was interrupted, if the
  * driver wants it begun anew unless a handler without SA_RESTART has run: ERESTARTSYS. */
 #define PROTO_RESTART 512
 
