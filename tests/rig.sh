@@ -2,13 +2,15 @@
 # rig.sh: what the run_*.sh for the rigs have in common. They source it with their own
 # arguments, RIG BUILD…, and top set. Afterwards there are rig, build, work (goes at the
 # end) and share (is /share in the machines). RIG_KERNEL=VERSION: the machines have
-# another kernel (tools/vm --kernel).
+# another kernel (tools/vm --kernel). RIG_TOGETHER=DIR: see run_together.sh.
 rig=$1
 build=$(cd "$2" && pwd)
 work=$(mktemp -d)
 share=$work/share
 mkdir "$share"
+rig_name=$(basename "$0" .sh)
 rig_vm= rig_dir=
+rig_qmp=${RIG_TOGETHER:-$work}/qmp # for those that want tools/vm --qmp
 rig_clean() {
 	if [ "$rig_vm" ]; then
 		kill "$rig_vm" 2>/dev/null || :
@@ -102,6 +104,14 @@ EOF
 # the devices of rig_device; its status is in rig_status, what it said in $work/log.
 rig_run() {
 	rig_status=0
+	if [ "${RIG_TOGETHER:-}" ] && [ ! -e "$RIG_TOGETHER/rig" ]; then
+		rig_pack "$@"
+		exit 0
+	fi
+	if [ "${RIG_TOGETHER:-}" ]; then
+		rig_enter
+		return
+	fi
 	set -- "$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --hostd-conf "$work/hostd.conf" --boots 5 \
 		${RIG_KERNEL:+--kernel "$RIG_KERNEL"} --timeout "${RIG_TIMEOUT:-1500}" "$@"
 	case " $* " in
@@ -128,6 +138,29 @@ rig_start() {
 	done
 	rig_status=$(sed -n 's/.*the guest command ended with status //p' "$work/log" | tail -n 1)
 	rig_status=${rig_status:-0}
+}
+
+# Leaves in RIG_TOGETHER what this script wants in the machines, and its commands.
+rig_pack() {
+	cp "$work/hostd.conf" "$share"
+	echo true | tee "$share/host-run" >"$share/guest-run"
+	while [ $# != 0 ]; do
+		case $1 in
+		--host-run | --guest-run) echo "$2" >"$share/${1#--}" ;;
+		--qemu-arg) echo "$2" >>"$RIG_TOGETHER/qemu-args" ;;
+		esac
+		shift
+	done
+	mv "$share" "$RIG_TOGETHER/share/$rig_name"
+}
+
+# What rig_run does, in the rig that runs in RIG_TOGETHER.
+rig_enter() {
+	rig_dir=$(cat "$RIG_TOGETHER/rig")
+	"$top/tools/vm" --attach "$rig_dir" --timeout "${RIG_TIMEOUT:-1500}" \
+		--host-run "sh /suites/enter.sh $rig_name host" --guest-run "sh /suites/enter.sh $rig_name guest" \
+		>"$work/log" 2>&1 || rig_status=$?
+	grep -v '^[a-z]*| OUT ' "$work/log" || :
 }
 
 # side, command: runs it in a kept rig; what it says is in $work/said, and joins $work/log

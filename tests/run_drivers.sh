@@ -12,14 +12,16 @@
 # /share; EXTRA_DEVICES: more devices, "name path name-in-the-guest" a line.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
-rig=$1
-build=$(cd "$2" && pwd)
+# shellcheck source=tests/rig.sh
+. "$top/tests/rig.sh"
 engines=$(echo "${3:-declared,on-demand}" | tr , ' ')
 shift 2
 [ $# = 0 ] || shift
+in_machines=$share
 share=$top/tests
 # shellcheck source=tests/drivers_cases.sh
 . "$share/drivers_cases.sh"
+share=$in_machines
 cases=$*
 [ "$cases" != short ] || cases=$SHORT
 # shellcheck disable=SC2086 # a list
@@ -29,10 +31,7 @@ for name; do
 done
 cases=$*
 
-share=$(mktemp -d)
 results=$build/drivers-$rig
-trap 'rm -rf --one-file-system "$share"' EXIT
-trap 'exit 130' INT TERM HUP
 rm -rf "$results"
 mkdir -p "$results"
 
@@ -159,60 +158,21 @@ device() {
 	echo "${EXTRA_DEVICES:-}" | while read -r name path node; do
 		[ -z "$name" ] || device "$name" "$path" "$node"
 	done
-} >"$share/devices.conf"
+} >"$work/hostd.conf"
 
-# Runs the cases $left in one boot of the rig.
-run_boot() {
-	# shellcheck disable=SC2086 # several words
-	"$top/tools/vm" --rig "$rig" --build "$build" --share "$share" --boots 1 \
-		--hostd-conf "$share/devices.conf" ${RIG_KERNEL:+--kernel "$RIG_KERNEL"} --timeout "${RIG_TIMEOUT:-2400}" \
-		--host-run "CASES='$left' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
-		--qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} --guest-run "CASES='$left' ENGINES='$engines' ROUNDS=${ROUNDS:-1} \
-		EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh"
-}
 
-# log: those of the cases $left that have not run on every side, natively and with each
-# engine
-unfinished() {
-	awk -v names="$left" -v sides="$n_sides" '
-		/^(host|guest)\| @case / { name = $4 }
-		/^(host|guest)\| @end / { n[name]++ }
-		END {
-			count = split(names, all)
-			for (i = 1; i <= count; i++)
-				if (n[all[i]] < sides)
-					printf "%s ", all[i]
-		}' "$1"
-}
-
-# log: what it has of the cases that are not $left
-records() {
-	awk -v left=" $left " '
-		/^(host|guest)\| @case / { inside = !index(left, " " $4 " ") }
-		inside && /^(host|guest)\| / { print }
-		/^(host|guest)\| @end / { inside = 0 }' "$1"
-}
-
-# A domain that the emulation kills takes only the cases with it that have not run on
-# every side: they run again, all sides in the same boot.
-n_sides=$(($(echo "$engines" | wc -w) * ${ROUNDS:-1} + 1))
-[ "${NATIVE:-}" != 0 ] || n_sides=$((n_sides - 1))
-left=${cases:-$(for lane in $LANES; do lane_cases "$lane"; done | tr '\n' ' ')}
-boots=0
-while :; do
-	boots=$((boots + 1)) status=0
-	run_boot >"$results/boot-$boots" 2>&1 || status=$?
-	if [ $status != 126 ] || [ $boots = 8 ]; then break; fi
-	left=$(unfinished "$results/boot-$boots")
-	records "$results/boot-$boots" >>"$results/log"
-	echo "run_drivers: $(sed -n 's/^vm|  *//p' "$results/boot-$boots" | tail -n 1); booting the rig once more"
-	[ -n "$left" ] || { status=0; break; }
-done
-[ -z "$left" ] || cat "$results/boot-$boots" >>"$results/log"
-if [ $status != 0 ]; then
+RIG_TIMEOUT=${RIG_TIMEOUT:-2400}
+cases_run=${cases:-$(for lane in $LANES; do lane_cases "$lane"; done | tr '\n' ' ')}
+# shellcheck disable=SC2086 # several words
+rig_run --qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} \
+	--host-run "CASES='$cases_run' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
+	--guest-run "CASES='$cases_run' ENGINES='$engines' ROUNDS=${ROUNDS:-1} EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" \
+	>/dev/null
+cp "$work/log" "$results/log"
+if [ $rig_status != 0 ]; then
 	tail -n 30 "$results/log"
-	echo "run_drivers: the rig ended with status $status"
+	echo "run_drivers: the rig ended with status $rig_status"
 fi
 # shellcheck disable=SC2086 # lists
-"$top/tests/drivers_compare.sh" "$results" "$engines" $cases || status=1
-exit $status
+"$top/tests/drivers_compare.sh" "$results" "$engines" $cases || rig_status=1
+exit $rig_status

@@ -65,7 +65,7 @@ echo >go
 while kill -0 "$(cat shown.pid)" 2>/dev/null; do sleep 0.1; done
 EOF
 
-rig_run --qmp "$work/qmp" --host-run 'modprobe virtio-gpu' --keep
+rig_run --qmp "$rig_qmp" --host-run 'modprobe virtio-gpu' --keep
 [ $rig_status = 0 ] || rig_sum
 
 tool() {
@@ -81,7 +81,7 @@ for side in host guest; do
 		rig_attach $side "sh /share/show.sh $side $program"
 		drawn=$(sed -n 's/.*| DRAWN \([0-9a-f]*\).*/\1/p' "$work/said")
 		shown=$work/$program-$side.ppm
-		tool rig.screendump "$work/qmp" "$shown"
+		tool rig.screendump "$rig_qmp" "$shown"
 		[ -z "$drawn" ] && [ "${program%_atomic}" = modetest ] || same "$program, $side: on the screen, as drawn" "$drawn" "$(sum "$shown")"
 		rig_attach $side "sh /share/hide.sh"
 	done

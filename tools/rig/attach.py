@@ -14,7 +14,7 @@ import tempfile
 from . import wire
 from .channel import Channel
 from .commands import Runner, Timeout
-from .report import RIG, TIMEOUT, USAGE, RigError
+from .report import EMULATION, RIG, TIMEOUT, USAGE, RigError
 
 
 def listen(work, rig, selector, channels):
@@ -39,6 +39,9 @@ class Relay:
         self.parser = wire.Parser()
         self.commands = {}
         selector.register(client, selectors.EVENT_READ, self.on_data)
+        channel.on_gone.append(lambda: self.send(gone=True))
+        if channel.gone:
+            self.send(gone=True)
 
     def send(self, **frame):
         """Send a frame to the client, if it is still there."""
@@ -95,6 +98,9 @@ class Attached(Runner):
         """The run that keeps the rig removes its directory at its end."""
         if not self.work.exists():
             raise RigError(RIG, "the rig has ended: start another")
+        if self.guest and self.guest.gone and self.guest.busy():
+            raise RigError(EMULATION, "the guest domain has ended: start "
+                           "another rig")
 
     def run(self):
         """Run the commands; return their status."""

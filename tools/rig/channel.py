@@ -35,6 +35,7 @@ class Channel:
         self.commands = {}
         self.ready = False      # the agent is there
         self.gone = False       # its domain has ended
+        self.on_gone = []       # to be called then
         self.socket = self.selector = None
         self.last = 0
         self.asked = time.monotonic()
@@ -73,6 +74,11 @@ class Channel:
             self.send(op="ping")
         return self.unanswered * PING_SECONDS
 
+    def busy(self):
+        """Is a command still running?"""
+        return any(command.status is None
+                   for command in self.commands.values())
+
     def start(self, text, on_output=None, on_exit=None, **more):
         """Start a shell command; output is printed unless on_output is given.
         """
@@ -95,6 +101,8 @@ class Channel:
                 self.ready = True
             elif "gone" in value:
                 self.gone = True
+                for tell in self.on_gone:
+                    tell()
             elif "log" in value:
                 text = f"{value['log']}: {value['text']}"
                 self.lines.line(text.encode("utf-8", "replace"))

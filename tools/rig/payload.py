@@ -149,12 +149,11 @@ def guest_cfg(rig, memory, vcpus, share, emulated):
     if rig == "xen-pvh":
         # Without native TSC, Xen emulates rdtscp and complains endlessly.
         extra += 'tsc_mode = "native"\n'
-    if rig == "xen-pvh" and emulated:
         # At an fxrstor on any processor QEMU changes flags of the first one
         # (cpu_clear_ignne() in target/i386), without a lock: beside those by
         # which it enters and leaves a guest, one of which is lost now and then.
         # The guest triple-faults then, or a domain hangs.
-        extra += 'cpus = "1"\n'
+        extra += 'cpus = "1"\n' if emulated else ""
     return GUEST_CFG.format(type=rig.removeprefix("xen-"), cmdline=cmdline,
                             memory=memory, vcpus=vcpus, extra=extra,
                             disks=", ".join(specs))
