@@ -19,6 +19,7 @@ rig_device zero /dev/zero paradice/zero
 # suite, side
 cat >"$share/enter.sh" <<'EOF'
 mount --bind "/suites/$1" /share || exit 1
+[ -e /sys/module/mmhelper ] || insmod "/lib/modules/$(uname -r)/updates/mmhelper.ko"
 if [ "$2" = guest ]; then
 	systemctl restart paradice-guestd && exec sh /share/guest-run
 	exit

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <linux/videodev2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,43 +338,133 @@ START_TEST(connection_lost_meanwhile)
 }
 END_TEST
 
-/* Memory that comes late: what was written before the answer is there when the
- * program goes on, not only soon after. */
-START_TEST(answer_overtakes_no_writing)
+/* ---- memory that comes late ---- */
+
+static uint8_t *late; /* a page that is there when late_comes(); until then who touches it waits */
+static int late_fd;
+
+static bool late_make(const char *test)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register where = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_zeropage zero;
-	struct proto_range range;
-	struct uffd_msg message;
-	uint8_t *late;
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	if (fd < 0) {
-		printf("no userfaultfd: answer_overtakes_no_writing does nothing\n");
-		return;
+	late_fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (late_fd < 0) {
+		printf("no userfaultfd: %s does nothing\n", test);
+		return false;
 	}
 	late = mmap(NULL, PROTO_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	where.range = (struct uffdio_range){ (uintptr_t)late, PROTO_PAGE };
-	ck_assert_int_eq(ioctl(fd, UFFDIO_API, &api), 0);
-	ck_assert_int_eq(ioctl(fd, UFFDIO_REGISTER, &where), 0);
+	ck_assert_int_eq(ioctl(late_fd, UFFDIO_API, &api), 0);
+	ck_assert_int_eq(ioctl(late_fd, UFFDIO_REGISTER, &where), 0);
+	return true;
+}
+
+static void late_comes(void)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)late, PROTO_PAGE } };
+
+	ck_assert_int_eq(ioctl(late_fd, UFFDIO_ZEROPAGE, &zero), 0);
+}
+
+/* Returns when somebody waits for it. */
+static void late_wanted(void)
+{
+	struct uffd_msg message;
+
+	ck_assert_int_eq(read(late_fd, &message, sizeof(message)), sizeof(message));
+}
+
+static void late_end(void)
+{
+	munmap(late, PROTO_PAGE);
+	close(late_fd);
+}
+
+/* What was written before the answer is there when the program goes on, not only soon
+ * after. */
+START_TEST(answer_overtakes_no_writing)
+{
+	struct proto_range range;
+
+	if (!late_make("answer_overtakes_no_writing"))
+		return;
 	begin();
 	range = (struct proto_range){ (uintptr_t)late, 8, PROTO_RANGE_OUT };
 	answer_ranges(PROTO_MEM_WRITE, call, &range, 1);
-	ck_assert_int_eq(read(fd, &message, sizeof(message)), sizeof(message));
+	late_wanted();
 	answer_ranges(PROTO_IOCTL_ANSWER, call, NULL, 0);
 	raw_rest_ms(100);
 	ck_assert_int_eq(pthread_tryjoin_np(program.thread, NULL), EBUSY);
-	zero.range = where.range;
-	zero.mode = 0;
-	ck_assert_int_eq(ioctl(fd, UFFDIO_ZEROPAGE, &zero), 0);
+	late_comes();
 	program_join(&program);
 	ck_assert_int_eq(program.result, 0);
 	ck_assert_int_eq(late[7], 0x42);
 	close(program.fd);
 	raw_fini(&host);
-	munmap(late, PROTO_PAGE);
-	close(fd);
+	late_end();
+}
+END_TEST
+
+#define N_READERS 8 /* a crowd, if they come together */
+static pthread_barrier_t together;
+
+static void program_reads_together(struct program *who)
+{
+	pthread_barrier_wait(&together);
+	program_reads(who);
+}
+
+/* The answers of a crowd come at once, and the memory for the second does not: the others
+ * have theirs. */
+START_TEST(late_memory_holds_up_no_answer)
+{
+	static struct program readers[N_READERS];
+	struct proto_read_answer answer = { .result = 1, .ready = PROTO_READY_UNKNOWN };
+	struct proto_range range;
+	uint64_t tags[N_READERS];
+
+	if (!late_make("late_memory_holds_up_no_answer"))
+		return;
+	late_comes();
+	command = TIOCGWINSZ;
+	argument = late;
+	host_ready();
+	program_open(&program, HANDLE);
+	call = program_ask(&program, program_asks, PROTO_IOCTL);
+	pthread_barrier_init(&together, NULL, N_READERS + 1);
+	for (int i = 0; i < N_READERS; i++) {
+		readers[i].fd = program.fd;
+		readers[i].n = 1;
+		program_start(&readers[i], program_reads_together);
+	}
+	pthread_barrier_wait(&together);
+	for (int i = 0; i < N_READERS; i++) {
+		raw_expect(&host, PROTO_READ);
+		tags[i] = host.message.header.tag;
+	}
+	ck_assert_int_eq(madvise(late, PROTO_PAGE, MADV_DONTNEED), 0);
+	range = (struct proto_range){ (uintptr_t)late, sizeof(struct winsize), PROTO_RANGE_OUT };
+	kill(rig_guestd.pid, SIGSTOP);
+	for (int i = 0; i < N_READERS; i++) {
+		raw_send(&host, PROTO_READ_ANSWER, tags[i], &answer, sizeof(answer), "x", 1);
+		if (i == 0)
+			answer_ranges(PROTO_IOCTL_ANSWER, call, &range, 1);
+	}
+	kill(rig_guestd.pid, SIGCONT);
+	late_wanted();
+	for (int i = 0; i < N_READERS; i++) {
+		program_join(&readers[i]);
+		ck_assert_int_eq(readers[i].result, 1);
+	}
+	ck_assert_int_eq(pthread_tryjoin_np(program.thread, NULL), EBUSY);
+	late_comes();
+	program_join(&program);
+	ck_assert_int_eq(program.result, 0);
+	ck_assert_int_eq(late[0], 0x42);
+	close(program.fd);
+	raw_fini(&host);
+	late_end();
 }
 END_TEST
 
@@ -551,6 +642,7 @@ TCase *case_on_demand(void)
 	tcase_add_test(tcase, answer_with_many_ranges);
 	tcase_add_test(tcase, connection_lost_meanwhile);
 	tcase_add_test(tcase, answer_overtakes_no_writing);
+	tcase_add_test(tcase, late_memory_holds_up_no_answer);
 	tcase_add_loop_test(tcase, bytes_decide_the_way, 0, sizeof(buffers) / sizeof(buffers[0]));
 	tcase_add_test(tcase, planes_decide_the_way);
 	tcase_add_test(tcase, controls_decide_the_way);

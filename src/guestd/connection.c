@@ -16,6 +16,7 @@
 
 #include "guestd/kept.h"
 #include "guestd/on_demand.h"
+#include "guestd/outbox.h"
 
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 1000
@@ -255,11 +256,21 @@ static const struct {
 	{ PROTO_MEM_WRITE, on_demand_written },
 };
 
+/* Serving it is mostly no more than to answer. */
+static bool is_short(uint16_t opcode)
+{
+	return opcode == PROTO_READ_ANSWER || opcode == PROTO_WRITE_ANSWER || opcode == PROTO_IOCTL_ANSWER;
+}
+
 static int message_serve(struct guest *guest, const struct proto_message *message)
 {
+	bool hold = is_short(message->header.opcode) && crowd_is_one(&guest->crowd);
 	char text[256];
 
 	log_trace("< %s", proto_print(message, text, sizeof(text)));
+	if (!hold)
+		outbox_send();
+	outbox_hold(hold);
 	if (message->header.opcode & PROTO_ANSWER)
 		return call_answered(guest, message);
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
@@ -268,7 +279,7 @@ static int message_serve(struct guest *guest, const struct proto_message *messag
 	return -EPROTO;
 }
 
-void connection_serve(struct guest *guest)
+static void messages_serve(struct guest *guest)
 {
 	struct channel *channel = guest->channel;
 	struct proto_message message;
@@ -281,6 +292,7 @@ void connection_serve(struct guest *guest)
 		r = channel_receive(channel, buffer, &message);
 		if (r == 1) {
 			r = message_serve(guest, &message);
+			outbox_hold(false);
 			/* Serving may have given the lock up, and the connection been
 			 * lost and freed meanwhile. */
 			if (guest->channel != channel || !lead_mine(&guest->lead))
@@ -298,4 +310,10 @@ void connection_serve(struct guest *guest)
 			return;
 		}
 	}
+}
+
+void connection_serve(struct guest *guest)
+{
+	messages_serve(guest);
+	outbox_send();
 }

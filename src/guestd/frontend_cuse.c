@@ -24,6 +24,7 @@
 
 #include "guestd/descriptor.h"
 #include "guestd/guest.h"
+#include "guestd/outbox.h"
 #include "kmod-mmhelper/mmhelper.h"
 
 struct cuse_node {
@@ -104,7 +105,7 @@ static ssize_t io_read(int fd, void *buffer, size_t size, void *userdata)
 
 static ssize_t io_writev(int fd, struct iovec *iov, int n, void *userdata)
 {
-	return writev(fd, iov, n);
+	return outbox_writev(fd, iov, n);
 }
 
 static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
@@ -322,6 +323,7 @@ static void cuse_node_remove(struct node *node)
 {
 	struct cuse_node *cuse = node->private;
 
+	outbox_send();
 	reader_leave(node->guest, cuse->source.session);
 	guest_unwatch(node->guest, cuse->source.fd);
 	node_close(cuse);

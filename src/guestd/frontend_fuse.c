@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "guestd/guest.h"
+#include "guestd/outbox.h"
 
 struct entry {
 	fuse_ino_t parent;
@@ -238,7 +239,7 @@ static ssize_t io_writev(int fd, struct iovec *iov, int n, void *userdata)
 
 		out->open_flags |= FOPEN_STREAM | FOPEN_PARALLEL_DIRECT_WRITES;
 	}
-	return writev(fd, iov, n);
+	return outbox_writev(fd, iov, n);
 }
 
 static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };

@@ -299,7 +299,7 @@ int gather_nested(struct call *call, const struct layout_need *need, const uint8
 	if (!at || !guest->channel)
 		return at ? -EIO : -ENOMEM;
 	limit = walk_limit(guest->channel->max_message);
-	lead_away(&guest->lead, true);
+	guest_away(guest);
 	r = gather_walk(at, call->pid, need, &facts, limit, call->body.ioctl.argument);
 	lead_back(&guest->lead);
 	call->carries = walk_carries(&at->walk);

@@ -187,6 +187,9 @@ void guest_nudge(struct guest *guest);
 /* The same if anything does: the calling thread will not serve it. */
 void guest_hand_over(struct guest *guest);
 
+/* lead_away() for what a program's memory may hold up; lead_back() ends it. */
+void guest_away(struct guest *guest);
+
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
 int guest_watch(struct guest *guest, int fd, void *what);
 /* Adds the channel's doorbell, and its peer's life where that is a descriptor. */

@@ -22,7 +22,7 @@ static int flat_gather(struct call *call, uint8_t *data, const struct layout_nee
 	uint32_t size = need->in > need->out ? need->in : need->out;
 	ssize_t n;
 
-	lead_away(&guest->lead, true);
+	guest_away(guest);
 	n = memory_read(call->pid, call->body.ioctl.argument, data, size);
 	lead_back(&guest->lead);
 	if (n < 0)
@@ -264,7 +264,7 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 	/* From here on nobody else finds the call: the lock is given up. */
 	call_detach(call);
 	if (n) {
-		lead_away(&guest->lead, true);
+		guest_away(guest);
 		if (scatter_write(call->pid, ranges, n, bytes) < 0)
 			result = -EFAULT;
 		lead_back(&guest->lead);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "guestd/on_demand.h"
+#include "guestd/outbox.h"
 
 #define ARGUMENT_PAGES 4u /* at most, of the argument itself */
 #define SEARCH_SIZE 512u /* of the argument, for pointers to what was touched */
@@ -211,7 +212,7 @@ static bool gathered(struct guest *guest, struct gathering *g, uint64_t process)
 static bool pages_read_away(struct guest *guest, struct gathering *g, uint32_t first, uint64_t process,
 			    uint8_t *bytes)
 {
-	lead_away(&guest->lead, true);
+	guest_away(guest);
 	pages_read(g, first, bytes);
 	rights_read(g, first);
 	lead_back(&guest->lead);
@@ -334,7 +335,7 @@ static void want_gather(struct guest *guest, const struct on_demand_want *want, 
 	n = want->body.n_pages < g->most ? want->body.n_pages : g->most;
 	for (uint32_t i = 0; i < n; i++)
 		g->addresses[i] = want->body.address + i * PROTO_PAGE;
-	lead_away(&guest->lead, true);
+	guest_away(guest);
 	g->n = memory_read_pages(g->pid, g->addresses, n, bytes);
 	rights_read(g, 0);
 	argument_read(&argument, g->pid, &body);
@@ -415,7 +416,7 @@ int on_demand_write(struct guest *guest, pid_t pid, const struct proto_message *
 	ranges = proto_ranges(message, &n, &bytes);
 	if (!n)
 		return 0;
-	lead_away(&guest->lead, true);
+	guest_away(guest);
 	r = memory_write_ranges(pid, ranges, n, bytes);
 	lead_back(&guest->lead);
 	return r;
@@ -432,6 +433,7 @@ static bool is_written(const struct guest *guest, uint64_t tag)
 
 bool on_demand_settle(struct guest *guest, uint64_t tag)
 {
+	outbox_send();
 	while (is_written(guest, tag))
 		lead_wait(&guest->lead, &guest->written);
 	return call_on_demand(guest, tag);

@@ -68,7 +68,7 @@ int pin_make(struct guest *guest, pid_t pid, uint64_t address, uint64_t length, 
 	}
 	guest->n_pinned += n;
 	/* It may have to wait for the program's memory, as memory_read(). */
-	lead_away(&guest->lead, true);
+	guest_away(guest);
 	pin->fd = ioctl(guest->helper_fd, MMHELPER_PIN, &request);
 	r = pin->fd < 0 ? -errno : 0;
 	lead_back(&guest->lead);

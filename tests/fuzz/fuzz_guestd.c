@@ -7,7 +7,7 @@
  * from a queue, replies are looked at. The loop of guest.c is replaced by one step at
  * the script's pace; while a program's memory is read or written the script goes on
  * as another leading thread would. connection.c, call.c, request.c, file.c, node.c and the FUSE
- * frontend are the real ones, the last one compiled into this file.
+ * frontend are the real ones, the last one and outbox.c compiled into this file.
  *
  * The kernel is trusted: its requests are well-formed, and a file is released once,
  * when nothing uses it. Checked besides crashes: guestd sends well-formed messages
@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "guestd/on_demand.h"
+#include "guestd/outbox.h"
 #include "guestd_state.h"
 #include "pair.h"
 #include "script.h"
@@ -35,14 +36,17 @@
 #define fuse_session_fd(session) kernel_fd
 #define read(fd, buffer, size) fuzz_kernel_read(fd, buffer, size)
 #define writev(fd, iov, n) fuzz_kernel_writev(fd, iov, n)
+#define write(fd, buffer, size) fuzz_kernel_writev(fd, &(struct iovec){ buffer, size }, 1)
 static int kernel_fd;
 #include "guestd/frontend_fuse.c"
+#include "guestd/outbox.c"
 #include "guestd/gather.h"
 #undef fuse_session_mount
 #undef fuse_session_unmount
 #undef fuse_session_fd
 #undef read
 #undef writev
+#undef write
 
 /* Lives from the start of the fuzzer to its end. */
 static struct pair pair;
@@ -58,6 +62,12 @@ struct fuzz now;
 /* What it wakes runs when the script says so. */
 void guest_nudge(struct guest *g)
 {
+}
+
+void guest_away(struct guest *g)
+{
+	outbox_send();
+	lead_away(&g->lead, true);
 }
 
 int guest_watch(struct guest *g, int fd, void *what)

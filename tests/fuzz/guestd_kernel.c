@@ -43,7 +43,7 @@ void kernel_queue(uint32_t opcode, uint64_t ino, int file, const void *body, siz
 		.opcode = opcode,
 		.unique = ++unique,
 		.nodeid = ino,
-		.pid = 1,
+		.pid = 1 + unique % 16, /* a crowd, after some */
 	};
 	uint8_t *place;
 
