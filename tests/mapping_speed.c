@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * mapping_speed NODE [NATIVE]: what a mapping of a V4L2 node costs. Prints "RATIO name
- * value target". Bandwidth is compared with the device's own mapping (NATIVE, on one
- * kernel) or with ordinary memory; mmap and munmap of a buffer with NATIVE, or with a
- * plain gntdev mapping of as many pages granted to ourselves; frames in a time with
- * NATIVE. The better of several rounds counts on either side.
+ * value target". Bandwidth is a part of ordinary memory's in the same seconds, and compared
+ * with the same of the device's own mapping (NATIVE, on one kernel); mmap and munmap of a
+ * buffer with NATIVE, or with a plain gntdev mapping of as many pages granted to ourselves;
+ * frames in a time with NATIVE. Medians.
  */
 #include "config.h"
 
@@ -70,63 +70,88 @@ static uint8_t *camera_map(const struct camera *camera)
 	return memory;
 }
 
-static uint8_t *scratch;
+struct rounds {
+	uint64_t ns[N_ROUNDS];
+};
+
+static int later(const void *a, const void *b)
+{
+	const uint64_t *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+static uint64_t median(struct rounds *rounds)
+{
+	qsort(rounds->ns, N_ROUNDS, sizeof(rounds->ns[0]), later);
+	return rounds->ns[N_ROUNDS / 2];
+}
+
+static void *memory_new(size_t length)
+{
+	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		err(EXIT_FAILURE, "memory");
+	return memory;
+}
 
 static uint64_t copy_ns(void *to, const void *from, size_t size)
 {
-	uint64_t best = UINT64_MAX;
+	uint64_t ns = now_ns();
+
+	memcpy(to, from, size);
+	return now_ns() - ns;
+}
+
+/* How fast it is read and written, as a part of ordinary memory's speed, in turns with that:
+ * what else the machine does meanwhile is the same for both. */
+static void bandwidth(const struct camera *camera, double *readp, double *writep)
+{
+	struct rounds read, write, plain_read, plain_write;
+	uint8_t *scratch = memory_new(camera->length), *plain = memory_new(camera->length);
+	uint8_t *mapped = camera_map(camera);
 
 	for (int i = 0; i < N_ROUNDS; i++) {
-		uint64_t ns = now_ns();
-
-		memcpy(to, from, size);
-		ns = now_ns() - ns;
-		if (ns < best)
-			best = ns;
+		plain_read.ns[i] = copy_ns(scratch, plain, camera->length);
+		read.ns[i] = copy_ns(scratch, mapped, camera->length);
+		plain_write.ns[i] = copy_ns(plain, scratch, camera->length);
+		write.ns[i] = copy_ns(mapped, scratch, camera->length);
 	}
-	return best;
+	*readp = (double)median(&plain_read) / median(&read);
+	*writep = (double)median(&plain_write) / median(&write);
+	munmap(mapped, camera->length);
+	munmap(plain, camera->length);
+	munmap(scratch, camera->length);
 }
 
 static uint64_t map_ns(const struct camera *camera)
 {
-	uint64_t best = UINT64_MAX;
+	uint64_t ns = now_ns();
 
-	for (int i = 0; i < N_ROUNDS; i++) {
-		uint64_t ns = now_ns();
-
-		munmap(camera_map(camera), camera->length);
-		ns = now_ns() - ns;
-		if (ns < best)
-			best = ns;
-	}
-	return best;
+	munmap(camera_map(camera), camera->length);
+	return now_ns() - ns;
 }
 
 /* A gntdev mapping of the pages with these references, and its end. */
 static uint64_t gntdev_ns(struct ioctl_gntdev_map_grant_ref *map)
 {
-	uint64_t best = UINT64_MAX;
+	uint64_t ns = now_ns();
+	int fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
+	void *memory;
 
-	for (int i = 0; i < N_ROUNDS; i++) {
-		uint64_t ns = now_ns();
-		int fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
-		void *memory;
-
-		if (fd < 0 || ioctl(fd, IOCTL_GNTDEV_MAP_GRANT_REF, map) < 0)
-			err(EXIT_FAILURE, "gntdev");
-		memory = mmap(NULL, map->count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map->index);
-		if (memory == MAP_FAILED)
-			err(EXIT_FAILURE, "gntdev: mmap");
-		munmap(memory, map->count * PAGE);
-		close(fd);
-		ns = now_ns() - ns;
-		if (ns < best)
-			best = ns;
-	}
-	return best;
+	if (fd < 0 || ioctl(fd, IOCTL_GNTDEV_MAP_GRANT_REF, map) < 0)
+		err(EXIT_FAILURE, "gntdev");
+	memory = mmap(NULL, map->count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map->index);
+	if (memory == MAP_FAILED)
+		err(EXIT_FAILURE, "gntdev: mmap");
+	munmap(memory, map->count * PAGE);
+	close(fd);
+	return now_ns() - ns;
 }
 
-static uint64_t plain_map_ns(size_t length)
+/* References of as many pages, granted to ourselves. */
+static struct ioctl_gntdev_map_grant_ref *plain_grants(size_t length)
 {
 	uint32_t n = length / PAGE;
 	struct ioctl_gntalloc_alloc_gref *alloc = calloc(1, sizeof(*alloc) + n * sizeof(uint32_t));
@@ -148,7 +173,7 @@ static uint64_t plain_map_ns(size_t length)
 		map->refs[i].domid = alloc->domid;
 		map->refs[i].ref = alloc->gref_ids[i];
 	}
-	return gntdev_ns(map);
+	return map;
 }
 
 static double frames_per_second(const struct camera *camera)
@@ -180,44 +205,47 @@ static void ratio(const char *name, double value, const char *target)
 
 int main(int argc, char **argv)
 {
-	struct camera ours, theirs;
-	uint64_t read_ns, write_ns, ours_ns, other_ns;
+	double reads, writes, their_reads = 1, their_writes = 1, fps, their_fps = 0;
 	const char *native = argc > 2 ? argv[2] : NULL;
-	uint8_t *memory, *other;
-	double fps;
+	struct rounds our_maps, other_maps;
+	uint64_t ours_ns, other_ns;
+	struct ioctl_gntdev_map_grant_ref *plain = NULL;
+	struct camera ours, theirs;
 
 	if (argc < 2)
 		return 77;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	camera_open(&ours, argv[1]);
-	scratch = mmap(NULL, ours.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-		       -1, 0);
-	memory = camera_map(&ours);
-	read_ns = copy_ns(scratch, memory, ours.length);
-	write_ns = copy_ns(memory, scratch, ours.length);
-	munmap(memory, ours.length);
-	ours_ns = map_ns(&ours);
+	bandwidth(&ours, &reads, &writes);
+	if (!native)
+		plain = plain_grants(ours.length);
+	for (int i = 0; i < N_ROUNDS; i++) {
+		our_maps.ns[i] = map_ns(&ours);
+		if (plain)
+			other_maps.ns[i] = gntdev_ns(plain);
+	}
 	fps = frames_per_second(&ours);
 	close(ours.fd);
 
+	/* Only one at a time may have the device's buffers. */
 	if (native) {
 		camera_open(&theirs, native);
-		other = camera_map(&theirs);
-	} else {
-		other = mmap(NULL, ours.length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE,
-			     -1, 0);
+		bandwidth(&theirs, &their_reads, &their_writes);
+		for (int i = 0; i < N_ROUNDS; i++)
+			other_maps.ns[i] = map_ns(&theirs);
+		their_fps = frames_per_second(&theirs);
 	}
-	ratio("mapped-read", (double)copy_ns(scratch, other, ours.length) / read_ns, ">=0.98");
-	ratio("mapped-write", (double)copy_ns(other, scratch, ours.length) / write_ns, ">=0.98");
-	munmap(other, ours.length);
-	other_ns = native ? map_ns(&theirs) : plain_map_ns(ours.length);
+	ours_ns = median(&our_maps);
+	other_ns = median(&other_maps);
+	ratio("mapped-read", reads / their_reads, ">=0.98");
+	ratio("mapped-write", writes / their_writes, ">=0.98");
 	printf("mmap and munmap of %zu KiB: %.2f ms, %s %.2f ms\n", ours.length / 1024, ours_ns / 1e6,
 	       native ? "on the device" : "by gntdev alone", other_ns / 1e6);
 	if (!native)
 		ratio("mmap-munmap", (double)ours_ns / other_ns, "<=2.0");
 	printf("frames a second, 1920x1080: %.2f", fps);
 	if (native)
-		printf(", on the device %.2f", frames_per_second(&theirs));
+		printf(", on the device %.2f", their_fps);
 	printf("\n");
 	return 0;
 }

@@ -113,8 +113,10 @@ class Runner:
                 channel.send(op="in", id=command.number,
                              data=data.decode("latin-1"))
             else:
-                self.selector.unregister(0)
                 channel.send(op="eof", id=command.number)
+                if 0 in self.selector.get_map():
+                    self.selector.unregister(0)
+            return data
 
         saved = termios.tcgetattr(0) if terminal else None
         try:
@@ -122,7 +124,11 @@ class Runner:
                 tty.setraw(0)
                 signal.signal(signal.SIGWINCH, lambda *_: channel.send(
                     op="size", id=command.number, **window()))
-            self.selector.register(0, selectors.EVENT_READ, on_input)
+            try:
+                self.selector.register(0, selectors.EVENT_READ, on_input)
+            except PermissionError:     # a file: epoll takes none
+                while on_input():
+                    self.pump(lambda: True)
             self.pump(lambda: command.status is not None or left)
         finally:
             if 0 in self.selector.get_map():
