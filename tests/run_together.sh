@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/run_together.sh RIG BUILD 'SUITE [ARG...]'...: several run_*.sh that use rig_run, one
-# after the other in one boot of a rig, as a boot of Xen takes most of the time of many. First
-# each packs what it wants in the machines; then each finds hostd.conf with its own devices,
-# its own /share, and no process or module of an earlier one in the driver domain. Those behind one that has
-# destroyed the guest, or that the emulation has killed, boot a rig of their own. Prints "N
-# passed, N failed, N skipped", and the same for each SUITE before.
+# after the other in one boot of a rig, as a boot of Xen takes most of the time of many.
+# First each packs what it wants in the machines; then each finds hostd.conf with its own
+# devices, its own /share, and no process or module of an earlier one in the driver domain.
+# Those behind one that has destroyed the guest, or that the emulation has killed, boot a
+# rig of their own. Prints "N passed, N failed, N skipped", and the same for each SUITE
+# before; that also to the descriptor PROGRESS_FD, if there is one.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/rig.sh
@@ -82,6 +83,7 @@ while read -r words <&3; do
 	*) sum="0 passed, 1 failed, 0 skipped" ;;
 	esac
 	echo "${words%% *}: $sum"
+	[ -z "${PROGRESS_FD:-}" ] || echo "check:         ${words%% *}, rig $rig: $sum" >&"$PROGRESS_FD"
 	echo "$sum" >>"$work/sums"
 done 3<"$work/suites"
 awk '{ p += $1; f += $3; s += $5 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f != 0 }' "$work/sums"
