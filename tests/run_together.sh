@@ -4,8 +4,8 @@
 # after the other in one boot of a rig, as a boot of Xen takes most of the time of many.
 # First each packs what it wants in the machines; then each finds hostd.conf with its own
 # devices, its own /share, and no process or module of an earlier one in the driver domain.
-# Those behind one that has destroyed the guest, or that the emulation has killed, boot a
-# rig of their own. Prints "N passed, N failed, N skipped", and the same for each SUITE
+# Those behind one that has destroyed the guest, and those whose rig dies, boot a rig of
+# their own. Prints "N passed, N failed, N skipped", and the same for each SUITE
 # before; that also to the descriptor PROGRESS_FD, if there is one.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -66,13 +66,14 @@ echo "$rig_dir" >"$together/rig"
 while read -r words <&3; do
 	status=126
 	# shellcheck disable=SC2086 # several words
-	if [ -e "$together/rig" ] && [ -e "$share/${words%% *}" ]; then
+	if [ -e "$rig_dir/rig" ] && [ -e "$share/${words%% *}" ]; then
 		status=0
 		RIG_TOGETHER=$together suite $words >"$work/suite" 2>&1 || status=$?
+		[ $status = 0 ] || [ -e "$rig_dir/rig" ] || status=126
 	fi
 	if [ $status = 126 ]; then
 		echo "run_together: booting the rig once more for $words"
-		rm -f "$together/rig"
+		rig_dir=
 		# shellcheck disable=SC2086 # several words
 		suite $words >"$work/suite" 2>&1 || :
 	fi
