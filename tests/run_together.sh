@@ -4,8 +4,8 @@
 # after the other in one boot of a rig, as a boot of Xen takes most of the time of many.
 # First each packs what it wants in the machines; then each finds hostd.conf with its own
 # devices, its own /share, and no process or module of an earlier one in the driver domain.
-# Those behind one that has destroyed the guest, and those whose rig dies, boot a rig of
-# their own. Prints "N passed, N failed, N skipped", and the same for each SUITE
+# One that destroys the guest has to be the last. Those whose rig dies boot one of their
+# own. Prints "N passed, N failed, N skipped", and the same for each SUITE
 # before; that also to the descriptor PROGRESS_FD, if there is one.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
