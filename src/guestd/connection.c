@@ -317,3 +317,9 @@ void connection_serve(struct guest *guest)
 	messages_serve(guest);
 	outbox_send();
 }
+
+void guest_away(struct guest *guest)
+{
+	outbox_send();
+	lead_away(&guest->lead, true);
+}

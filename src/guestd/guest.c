@@ -17,7 +17,6 @@
 #include "guestd/descriptor.h"
 #include "guestd/gather.h"
 #include "guestd/on_demand.h"
-#include "guestd/outbox.h"
 #include "proto/near.h"
 
 #define N_EVENTS 16
@@ -119,12 +118,6 @@ int guest_fuse_serve(struct guest *guest, const struct source *source)
 		near_end();
 	}
 	return 0;
-}
-
-void guest_away(struct guest *guest)
-{
-	outbox_send();
-	lead_away(&guest->lead, true);
 }
 
 static void on_stop_signal(struct guest *guest)

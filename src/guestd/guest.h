@@ -181,14 +181,13 @@ void connection_serve(struct guest *guest);
 /* Ends the connection: all calls end with EIO, files die, nodes stay. `reason` is
  * logged, unless NULL. */
 void connection_lost(struct guest *guest, const char *reason);
+/* lead_away() for what a program's memory may hold up; lead_back() ends it. */
+void guest_away(struct guest *guest);
 
 /* Has the leader look again at what waits, if it sleeps. */
 void guest_nudge(struct guest *guest);
 /* The same if anything does: the calling thread will not serve it. */
 void guest_hand_over(struct guest *guest);
-
-/* lead_away() for what a program's memory may hold up; lead_back() ends it. */
-void guest_away(struct guest *guest);
 
 /* Adds a descriptor to the loop; `what` goes to frontend->serve(). */
 int guest_watch(struct guest *guest, int fd, void *what);

@@ -61,7 +61,7 @@ struct control_message {
 	uint32_t kind; /* enum control_kind */
 	uint32_t id; /* device number: 1…, never used again in one session */
 	uint64_t tag; /* CONTROL_OPEN…: chosen by the session */
-	int32_t error; /* CONTROL_OPENED, CONTROL_PLACED: 0 or positive errno */
+	int32_t error; /* CONTROL_OPENED, CONTROL_PLACED: 0, a positive errno or PROTO_RESTART */
 	uint32_t flags; /* CONTROL_OPEN: open(2) flags; DEVICE_ADD: PROTO_DEVICE_…; START */
 	uint32_t thread; /* CONTROL_OPEN: who opens, as the guest numbers its threads; 0: unknown */
 	/* CONTROL_PLACE */

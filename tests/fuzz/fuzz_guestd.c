@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "guestd/on_demand.h"
-#include "guestd/outbox.h"
 #include "guestd_state.h"
 #include "pair.h"
 #include "script.h"
@@ -62,12 +61,6 @@ struct fuzz now;
 /* What it wakes runs when the script says so. */
 void guest_nudge(struct guest *g)
 {
-}
-
-void guest_away(struct guest *g)
-{
-	outbox_send();
-	lead_away(&g->lead, true);
 }
 
 int guest_watch(struct guest *g, int fd, void *what)
