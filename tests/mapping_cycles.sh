@@ -135,8 +135,9 @@ started=$(date +%s)
 before=$(counts) memory=$(kernel_memory)
 for party in program guestd session hostd module; do
 	bad=0 since=$(date +%s)
-	for _ in $(seq "$n_cycles"); do
+	for n in $(seq "$n_cycles"); do
 		cycle $party || bad=$((bad + 1))
+		[ $((n % 100)) != 0 ] || echo "mapping_cycles: $n of $party in $(($(date +%s) - since)) s"
 	done
 	same "$n_cycles cycles of $party: that failed" 0 $bad
 	# What dies lets go a moment later.
