@@ -19,7 +19,7 @@ lane_video="
 lane_sound="
 	amixer_contents amixer_set alsactl_store alsactl_restore alsa_list alsa_parameters alsa_loop alsa_loop_32
 	alsa_rawmidi alsa_sequencer alsa_events alsa_plug alsa_link alsa_open_waits alsa_midi_file
-	evtest evtest_32 evemu_describe evemu_record fftest uinput joystick lsinput python_evdev
+	udev libinput evtest evtest_32 evemu_describe evemu_record fftest uinput joystick lsinput python_evdev
 	uhid hidraw usb lsusb usbhid
 "
 lane_memory="
@@ -31,7 +31,7 @@ lane_memory="
 # of each class of devices the case with the most kinds of operations for its time, and
 # the test driver's own tests, which touch memory in each way that there is.
 SHORT="
-	v4l2_edid media alsactl_store alsa_loop alsa_link alsa_open_waits evtest fftest hidraw usb
+	v4l2_edid media alsactl_store alsa_loop alsa_link alsa_open_waits udev libinput evtest fftest hidraw usb
 	modetest stty shell stopped tun rtc i2c lirc watchdog sg mtd memops memops_32
 "
 

@@ -11,6 +11,33 @@ cycle() {
 		n == 1'
 }
 
+# What a device is, by udev. Not where it is.
+case_udev() {
+	udevadm settle
+	for name in "Paradice test input" "QEMU QEMU USB Keyboard" "QEMU QEMU USB Mouse"; do
+		udevadm info --query=property "$(input "$name")"
+	done
+	for node in video0 video1 radio0 media0 snd/controlC0 dri/card0 i2c-0 mtd0; do
+		echo "$node"
+		udevadm info --query=property "/dev/$node"
+	done
+}
+filter_udev() { grep '^[a-z]\|^ID_\|^LIBINPUT_\|^MOUSE_' | grep -v '^ID_PATH\|^ID_FOR_SEAT'; }
+
+# It asks udev what kind of device it is.
+case_libinput() {
+	device=$(input "Paradice test input")
+	udevadm settle
+	timeout 60 stdbuf -oL libinput debug-events --show-keycodes --device "$device" >"$scratch/out" 2>&1 &
+	testing=$!
+	await 60 seen 3 'KEY_F1 ' "$scratch/out"
+	kill $testing
+	grep -m 1 DEVICE_ADDED "$scratch/out"
+	grep -m 2 'KEY_F1 ' "$scratch/out"
+}
+# The name of the file, and when.
+filter_libinput() { sed 's/^[- ][^ ]* *//; s/+[0-9.]*s//; s/[ \t]\+/ /g'; }
+
 case_evtest() {
 	device=$(input "Paradice test input")
 	: >"$scratch/out"

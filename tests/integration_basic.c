@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,45 @@ START_TEST(mode_is_obeyed)
 		child_check(open(node_path("private"), O_RDONLY) < 0 && errno == EACCES);
 		fd = open(node_path("zero"), O_RDONLY);
 		child_check(fd >= 0);
+		_exit(0);
+	}
+	child_wait(pid, 0);
+}
+END_TEST
+
+/* Becomes another user, who is in this group. */
+static void nobody_in(gid_t gid)
+{
+	child_check(setgroups(1, &gid) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
+}
+
+START_TEST(group_is_obeyed)
+{
+	const struct group *group = getgrnam("operator");
+	struct stat st;
+	gid_t gid;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(group);
+	gid = group->gr_gid;
+	ck_assert_int_eq(stat(node_path("operators"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+	ck_assert_uint_eq(st.st_gid, gid);
+	/* As that of the device itself. */
+	ck_assert_int_eq(stat(node_path("zero"), &st), 0);
+	ck_assert_uint_eq(st.st_gid, 0);
+	pid = fork();
+	if (pid == 0) {
+		nobody_in(65534);
+		child_check(open(node_path("operators"), O_RDONLY) < 0 && errno == EACCES);
+		_exit(0);
+	}
+	child_wait(pid, 0);
+	pid = fork();
+	if (pid == 0) {
+		nobody_in(gid);
+		child_check(open(node_path("operators"), O_RDWR) < 0 && errno == EACCES);
+		child_check(open(node_path("operators"), O_RDONLY) >= 0);
 		_exit(0);
 	}
 	child_wait(pid, 0);
@@ -262,10 +302,13 @@ TCase *case_basic(void)
 	tcase_add_test(tcase, open_and_close);
 	tcase_add_test(tcase, open_of_missing_device);
 	tcase_add_test(tcase, open_fails_as_the_driver_says);
-	if (geteuid() == 0)
+	if (geteuid() == 0) {
 		tcase_add_test(tcase, mode_is_obeyed);
-	else
+		tcase_add_test(tcase, group_is_obeyed);
+	} else {
 		test_skip("mode_is_obeyed", "needs root, to become another user");
+		test_skip("group_is_obeyed", "needs root, to become another user");
+	}
 	tcase_add_test(tcase, access_mode_reaches_the_device);
 	tcase_add_test(tcase, null_is_empty);
 	tcase_add_test(tcase, full_has_no_space);

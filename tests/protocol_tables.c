@@ -17,7 +17,7 @@
 #define PAYLOAD_RANGES "ranges"
 
 #define SENTENCE_NONE "No payload"
-#define SENTENCE_NAME "Payload: a name"
+#define SENTENCE_NAME "Payload: a name, and properties"
 #define SENTENCE_DATA "Payload: data"
 #define SENTENCE_RANGES "Payload: ranges"
 

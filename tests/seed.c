@@ -7,6 +7,7 @@
 #include "seed.h"
 
 #define NAME "input/event0"
+#define PROPERTIES "\0GROUP=input\nID_INPUT=1\n"
 
 const struct proto_field *seed_field(const struct proto_desc *desc, const char *name)
 {
@@ -52,8 +53,8 @@ static size_t put_payload(const struct proto_desc *desc, enum seed_form form, ui
 
 	switch (desc->payload) {
 	case PROTO_PAYLOAD_NAME:
-		memcpy(payload, NAME, strlen(NAME));
-		return strlen(NAME);
+		memcpy(payload, NAME PROPERTIES, sizeof(NAME PROPERTIES) - 1);
+		return form == SEED_FULL ? sizeof(NAME PROPERTIES) - 1 : strlen(NAME);
 	case PROTO_PAYLOAD_DATA:
 		if (form != SEED_FULL)
 			return 0;

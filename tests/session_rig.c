@@ -48,7 +48,7 @@ static void conf_write(const char *path, const char *tty)
 		fprintf(file, "device \"tun\" { path = \"" RIG_TUN "\" name = \"tun\" guests = { \"*\" } }\n"
 			      "device \"tap\" { path = \"" RIG_TUN "\" name = \"tap\" ioctls = \"on-demand\""
 			      " guests = { \"*\" } }\n");
-	fprintf(file, "device \"tty\" { path = \"%s\" name = \"tty\" guests = { \"*\" } }\n", tty);
+	fprintf(file, "device \"tty\" { path = \"%s\" name = \"tty\" group = operator guests = { \"*\" } }\n", tty);
 	fprintf(file, "device \"term\" { path = \"%s\" name = \"term\" ioctls = \"on-demand\" guests = { \"*\" } }\n",
 		tty);
 	fprintf(file, "device \"ptmx\" { path = \"/dev/ptmx\" name = \"ptmx\" ioctls = \"any\" guests = { \"*\" } }\n");

@@ -50,6 +50,7 @@ START_TEST(accepts_all_options)
 				 "  path = \"/dev/input/event*\"\n"
 				 "  name = \"input/*\"\n"
 				 "  mode = 0660\n"
+				 "  group = input\n"
 				 "  guests = { \"work\", \"box\" }\n"
 				 "}\n"
 				 "device \"all\" { path = /dev/null guests = {\"*\"} }\n");
@@ -69,6 +70,8 @@ START_TEST(accepts_all_options)
 	ck_assert_uint_eq(conf->n_devices, 2);
 	ck_assert(keys->is_glob && !keys->all_guests);
 	ck_assert_uint_eq(keys->mode, 0660);
+	ck_assert_str_eq(keys->group, "input");
+	ck_assert_ptr_null(all->group);
 	ck_assert(conf_device_allows(keys, "box"));
 	ck_assert(!conf_device_allows(keys, "other"));
 	ck_assert(!all->is_glob && all->all_guests);
@@ -170,6 +173,8 @@ static const struct {
 	  ":4: device \"d\": deny: \"VIDIOC_NOTHING\" is in no layout table, write its number like" },
 	{ DEVICE("path = /dev/null" ALL " allow = { \"0x123456789\" }"), "allow: \"0x123456789\" is no number of an ioctl" },
 	{ DEVICE("path = /dev/null" ALL " allow = { 12x }"), "allow: \"12x\" is no number of an ioctl" },
+	{ DEVICE("path = /dev/null" ALL " group = \"a b\""), ":4: device \"d\": group: \"a b\" is no name of a group" },
+	{ DEVICE("path = /dev/null" ALL " group = \"\""), "group: \"\" is no name of a group" },
 	{ "poll-us = 2000\n", ":1: poll-us: \"2000\" is no time, write auto" },
 	{ "\nlog-level = loud\n", ":2: log-level: \"loud\" is no level, write" },
 	{ "log-level = info\nlog-level = info\n", ":2: log-level: set a second time" },

@@ -60,7 +60,7 @@ static const struct {
 	size_t length;
 } names[] = {
 	{ "../x", 4 },	{ "/etc/x", 6 }, { "a//b", 4 },	  { "a/../b", 6 }, { "", 0 },	{ ".", 1 },
-	{ "a/", 2 },	{ "a b", 3 },	 { "a\nb", 3 },	  { "a\0b", 3 },   { "a%b", 3 }, { "\xc3\xa4", 2 },
+	{ "a/", 2 },	{ "a b", 3 },	 { "a\nb", 3 },	  { "a%b", 3 }, { "\xc3\xa4", 2 },
 };
 
 START_TEST(name_that_is_none)
@@ -69,6 +69,73 @@ START_TEST(name_that_is_none)
 	raw_hello(&host);
 	host_device(1, 1, names[_i].name, names[_i].length);
 	expect_violation("DEVICE_ADD: name");
+}
+END_TEST
+
+#define PAYLOAD(text) text, sizeof(text) - 1
+
+/* What follows a name and its NUL ends up in a file that udev reads. */
+static const struct {
+	const char *name;
+	size_t length;
+} properties[] = {
+	{ PAYLOAD("a\0b") }, { PAYLOAD("a\0ID_A=1") }, { PAYLOAD("a\0\n") }, { PAYLOAD("a\0ID_A=1\n\n") }, { PAYLOAD("a\0=1\n") },
+	{ PAYLOAD("a\0id=1\n") }, { PAYLOAD("a\0ID_A=1\0\n") }, { PAYLOAD("a\0ID_A=\"1\n") }, { PAYLOAD("a\0ID_A= 1\n") },
+	{ PAYLOAD("a\0ID_A=1\r\n") },
+};
+
+START_TEST(properties_that_are_none)
+{
+	host_accept();
+	raw_hello(&host);
+	host_device(1, 1, properties[_i].name, properties[_i].length);
+	expect_violation("DEVICE_ADD: properties");
+}
+END_TEST
+
+START_TEST(properties_too_long)
+{
+	char name[2 + PROTO_PROPERTIES_MAX + 1] = "a\0ID_A=";
+
+	memset(name + 7, 'x', sizeof(name) - 7);
+	name[sizeof(name) - 1] = '\n';
+	host_accept();
+	raw_hello(&host);
+	host_device(1, 1, name, sizeof(name));
+	expect_violation("DEVICE_ADD: properties");
+}
+END_TEST
+
+/* The node has the group, or root's where nobody knows it; a group that has changed makes it
+ * another node. */
+static const struct {
+	const char *name;
+	size_t length;
+	gid_t gid;
+} odd[] = {
+	{ PAYLOAD("dev\0GROUP=no such group\nGROUP=operator\n"), 0 },
+	{ PAYLOAD("dev\0ID_EMPTY=\nGROUP=operator\nLINKS=../../x\n"), 37 },
+	{ PAYLOAD("dev\0GROUP=\n"), 0 },
+	{ PAYLOAD("dev\0"), 0 },
+};
+
+START_TEST(properties_that_are_odd)
+{
+	struct program program;
+	struct stat st;
+
+	host_accept();
+	raw_hello(&host);
+	raw_expect(&host, PROTO_HELLO);
+	host_device(1, 1, odd[_i].name, odd[_i].length);
+	host_devices_end();
+	raw_rest_ms(200);
+	program_open(&program, HANDLE);
+	ck_assert_int_eq(fstat(program.fd, &st), 0);
+	ck_assert_uint_eq(st.st_gid, odd[_i].gid);
+	close(program.fd);
+	raw_expect(&host, PROTO_RELEASE);
+	raw_fini(&host);
 }
 END_TEST
 
@@ -231,6 +298,9 @@ static TCase *case_hostile(void)
 	tcase_add_test(tcase, listens_and_says_nothing);
 	tcase_add_loop_test(tcase, name_that_is_none, 0, N_OF(names));
 	tcase_add_test(tcase, name_too_long);
+	tcase_add_loop_test(tcase, properties_that_are_none, 0, N_OF(properties));
+	tcase_add_test(tcase, properties_too_long);
+	tcase_add_loop_test(tcase, properties_that_are_odd, 0, N_OF(odd));
 	tcase_add_test(tcase, device_number_twice);
 	tcase_add_test(tcase, device_number_zero);
 	tcase_add_test(tcase, device_name_twice);

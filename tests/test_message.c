@@ -506,6 +506,56 @@ START_TEST(checks_name_bytes)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool valid;
+} properties[] = {
+	{ "ID_INPUT=1", true },
+	{ "A=", true },
+	{ "9_=a=b c", true },
+	{ "ID_MODEL=vid\xc3\xa9o", true },
+	{ "ID_A=a'\"", true },
+	{ "", false },
+	{ "ID_INPUT", false },
+	{ "=1", false },
+	{ "id=1", false },
+	{ "ID-A=1", false },
+	{ " ID=1", false },
+	{ "ID= 1", false },
+	{ "ID=1 ", false },
+	{ "ID=\t1", false },
+	{ "ID=\"1\"", false },
+	{ "ID='", false },
+	{ "ID=a\nb", false },
+	{ "ID=a\x7f", false },
+};
+
+START_TEST(checks_properties)
+{
+	ck_assert_int_eq(proto_property_valid(properties[_i].text, strlen(properties[_i].text)), properties[_i].valid);
+}
+END_TEST
+
+START_TEST(finds_properties)
+{
+	_Alignas(8) uint8_t buffer[SEED_MAX];
+	struct proto_message message;
+	struct proto_fault fault;
+	size_t size, name_length, length;
+	const char *found;
+
+	for (int form = SEED_FULL; form <= SEED_BARE; form++) {
+		size = seed_message(proto_desc_find(PROTO_DEVICE_ADD), form, buffer);
+		ck_assert_int_eq(proto_decode(buffer, size, PROTO_FROM_HOST, PROTO_MESSAGE_MAX, &message, &fault), 0);
+		found = proto_properties(&message, &name_length, &length);
+		ck_assert_uint_eq(name_length, strlen("input/event0"));
+		ck_assert_uint_eq(length, form == SEED_FULL ? strlen("GROUP=input\nID_INPUT=1\n") : 0);
+		if (form == SEED_FULL)
+			ck_assert_mem_eq(found, "GROUP=input\nID_INPUT=1\n", length);
+	}
+}
+END_TEST
+
 START_TEST(names_classes)
 {
 	ck_assert_str_eq(proto_class_name(PROTO_CLASS_OTHER), "other");
@@ -550,6 +600,8 @@ static TCase *payloads_case(void)
 	tcase_add_loop_test(tcase, checks_names, 0, sizeof(names) / sizeof(names[0]));
 	tcase_add_test(tcase, checks_name_lengths);
 	tcase_add_test(tcase, checks_name_bytes);
+	tcase_add_loop_test(tcase, checks_properties, 0, sizeof(properties) / sizeof(properties[0]));
+	tcase_add_test(tcase, finds_properties);
 	tcase_add_test(tcase, names_classes);
 	return tcase;
 }

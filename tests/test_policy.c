@@ -70,9 +70,9 @@ static struct policy *scan(const struct conf *conf)
 
 START_TEST(finds_pattern)
 {
-	char path[128], name[] = "input/*", title[] = "d", guest[] = "a", *guests[] = { guest };
+	char path[128], name[] = "input/*", title[] = "d", guest[] = "a", *guests[] = { guest }, group[] = "video";
 	struct conf_device device = { .title = title, .path = path, .name = name, .is_glob = true,
-				      .mode = 0640, .guests = guests, .n_guests = 1 };
+				      .mode = 0640, .group = group, .guests = guests, .n_guests = 1 };
 	struct conf conf = { .devices = &device, .n_devices = 1 };
 	struct policy *policy;
 
@@ -94,6 +94,7 @@ START_TEST(finds_pattern)
 	ck_assert_str_eq(policy->nodes[1].name, "input/event1");
 	ck_assert_uint_eq(policy->nodes[1].rdev, makedev(1, 3));
 	ck_assert_uint_eq(policy->nodes[1].class, PROTO_CLASS_OTHER);
+	ck_assert_str_eq(policy->nodes[1].properties, "GROUP=video\n");
 	ck_assert(policy_allows(policy, 0, "a"));
 	ck_assert(!policy_allows(policy, 0, "b"));
 	policy_free(policy);

@@ -49,6 +49,40 @@ START_TEST(wrong_hello)
 }
 END_TEST
 
+static size_t tty_payload(uint64_t capabilities, char *payload, size_t size)
+{
+	struct proto_hello hello = { .magic = PROTO_MAGIC, .version_min = 1, .version_max = 1,
+				     .capabilities = capabilities, .max_message = PROTO_MESSAGE_MAX,
+				     .max_in_flight = 5 };
+	static struct raw evil;
+	size_t length = 0;
+
+	rig_evil_raw(&evil);
+	raw_send(&evil, PROTO_HELLO, 0, &hello, sizeof(hello), NULL, 0);
+	do {
+		ck_assert(raw_receive(&evil));
+		if (evil.message.header.opcode != PROTO_DEVICE_ADD ||
+		    strncmp((const char *)evil.message.payload, "tty", 3) != 0)
+			continue;
+		length = evil.message.payload_length;
+		ck_assert_uint_le(length, size);
+		memcpy(payload, evil.message.payload, length);
+	} while (evil.message.header.opcode != PROTO_DEVICE_END);
+	raw_fini(&evil);
+	return length;
+}
+
+/* Who does not know properties is not told any. */
+START_TEST(properties_as_agreed)
+{
+	char payload[PROTO_NAME_MAX + PROTO_PROPERTIES_MAX + 1];
+
+	ck_assert_uint_eq(tty_payload(0, payload, sizeof(payload)), 3);
+	ck_assert_uint_eq(tty_payload(PROTO_CAP_ALL, payload, sizeof(payload)), 3 + 1 + strlen("GROUP=operator\n"));
+	ck_assert_mem_eq(payload, "tty\0GROUP=operator\n", 3 + 1 + strlen("GROUP=operator\n"));
+}
+END_TEST
+
 /* One of the version after this one, which also speaks ours, is welcome. */
 START_TEST(newer_peer_is_served)
 {
@@ -308,6 +342,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, rig_before, rig_after);
 	tcase_add_loop_test(tcase, wrong_hello, 0, sizeof(hellos) / sizeof(hellos[0]));
 	tcase_add_test(tcase, newer_peer_is_served);
+	tcase_add_test(tcase, properties_as_agreed);
 	tcase_add_test(tcase, hello_twice);
 	tcase_add_test(tcase, no_hello);
 	tcase_add_loop_test(tcase, malformed_message, 0, N_MALFORMED);

@@ -129,12 +129,19 @@ static void start_broker(void)
 	ck_assert_int_eq(broker_new(pair[0], "a", &broker), 0);
 }
 
+static char got_file[64]; /* what the descriptor of the last message holds */
+
 static struct control_message get(uint32_t kind)
 {
 	struct control_message message;
 	int fd;
 
 	ck_assert_int_eq(control_receive(session, &message, &fd), 1);
+	memset(got_file, 0, sizeof(got_file));
+	if (fd >= 0) {
+		ck_assert_int_ge(pread(fd, got_file, sizeof(got_file) - 1, 0), 0);
+		close(fd);
+	}
 	ck_assert_uint_eq(message.kind, kind);
 	return message;
 }
@@ -149,7 +156,7 @@ static void get_nothing(void)
 
 START_TEST(announces_difference)
 {
-	char null[] = "/dev/null", zero[] = "/dev/zero";
+	char null[] = "/dev/null", zero[] = "/dev/zero", group[] = "GROUP=video\n";
 	struct conf_device all = { .all_guests = true, .mode = 0640 }, none = { .mode = 0600 };
 	struct policy_node nodes[] = {
 		{ .device = &all, .path = null, .name = "n", .rdev = makedev(1, 3), .inode = 1,
@@ -170,6 +177,7 @@ START_TEST(announces_difference)
 	ck_assert_uint_eq(message.flags, 1);
 	ck_assert_uint_eq(message.mode, 0640);
 	ck_assert_uint_eq(message.major, 1);
+	ck_assert_str_eq(got_file, "");
 	ck_assert_uint_eq(message.minor, 3);
 	get(CONTROL_DEVICE_END);
 	ck_assert_int_eq(announce_sync(&announce, broker, &policy), 0);
@@ -179,14 +187,22 @@ START_TEST(announces_difference)
 	ck_assert_int_eq(announce_sync(&announce, broker, &policy), 0);
 	ck_assert_uint_eq(get(CONTROL_DEVICE_REMOVE).id, 1);
 	ck_assert_uint_eq(get(CONTROL_DEVICE_ADD).id, 2);
+	/* It has got another group. */
+	nodes[0].properties = group;
+	ck_assert_int_eq(announce_sync(&announce, broker, &policy), 0);
+	ck_assert_uint_eq(get(CONTROL_DEVICE_REMOVE).id, 2);
+	ck_assert_uint_eq(get(CONTROL_DEVICE_ADD).id, 3);
+	ck_assert_str_eq(got_file, group);
+	ck_assert_int_eq(announce_sync(&announce, broker, &policy), 0);
+	get_nothing();
 	nodes[1].device = &all;
 	policy.n_nodes = 0;
 	ck_assert_int_eq(announce_sync(&announce, broker, &policy), 0);
-	ck_assert_uint_eq(get(CONTROL_DEVICE_REMOVE).id, 2);
+	ck_assert_uint_eq(get(CONTROL_DEVICE_REMOVE).id, 3);
 	policy.n_nodes = 2;
 	ck_assert_int_eq(announce_sync(&announce, broker, &policy), 0);
-	ck_assert_uint_eq(get(CONTROL_DEVICE_ADD).id, 3);
 	ck_assert_uint_eq(get(CONTROL_DEVICE_ADD).id, 4);
+	ck_assert_uint_eq(get(CONTROL_DEVICE_ADD).id, 5);
 	get_nothing();
 	announce_fini(&announce);
 	broker_free(broker);

@@ -94,8 +94,10 @@ static void devices_open(void)
 		ck_assert_msg(raw_receive(&guest), "the connection ended");
 		if (guest.message.header.opcode == PROTO_DEVICE_ADD) {
 			const struct proto_device_add *add = guest.message.body;
+			size_t name_length, length;
 
-			if (guest.message.payload_length == 3)
+			(void)proto_properties(&guest.message, &name_length, &length);
+			if (name_length == 3)
 				tty_device = add->device;
 			else
 				console_device = add->device;

@@ -188,12 +188,15 @@ static int on_device_add(struct guest *guest, const struct proto_message *messag
 {
 	const struct proto_device_add *add = message->body;
 	char name[PROTO_NAME_MAX + 1] = "";
+	const char *properties;
+	size_t name_length, length;
 
 	if (add->device == 0 || node_find(guest, add->device))
 		return proto_fault_set(&guest->channel->fault, "DEVICE_ADD: device %u is there already",
 				       add->device);
-	memcpy(name, message->payload, message->payload_length);
-	node_offer(guest, add, name);
+	properties = proto_properties(message, &name_length, &length);
+	memcpy(name, message->payload, name_length);
+	node_offer(guest, add, name, properties, length);
 	return 0;
 }
 

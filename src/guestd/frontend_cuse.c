@@ -308,6 +308,8 @@ static int cuse_node_add(struct node *node)
 	r = mapping_adopt(node, path, cuse_node_serve);
 	if (r < 0)
 		log_warning("node \"%s\": mmhelper: %s: no mmap", node->name, strerror(-r));
+	if (node->gid && chown(path, 0, node->gid) < 0)
+		log_warning("node \"%s\": chown %s: %s", node->name, path, strerror(errno));
 	if (chmod(path, node->add.mode & 0777) < 0)
 		log_warning("node \"%s\": chmod %s: %s", node->name, path, strerror(errno));
 	cuse = node->private;
@@ -355,6 +357,7 @@ static void cuse_stop(struct guest *guest)
 }
 
 const struct frontend_ops frontend_cuse = {
+	.devices = true,
 	.start = cuse_start,
 	.node_add = cuse_node_add,
 	.node_remove = cuse_node_remove,

@@ -97,6 +97,7 @@ static void attributes(fuse_ino_t ino, struct stat *st)
 	st->st_ino = ino;
 	st->st_nlink = 1;
 	st->st_mode = entry->directory ? S_IFDIR | 0755 : S_IFREG | (entry->node->add.mode & 0777);
+	st->st_gid = entry->directory ? 0 : entry->node->gid;
 }
 
 static void fuse_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)

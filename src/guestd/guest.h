@@ -46,6 +46,7 @@ struct node {
 	bool removed; /* goes when its last file does */
 	pid_t opener; /* the thread that has it adopted; 0: none */
 	bool adopted; /* by the module */
+	gid_t gid; /* of the file */
 	void *private; /* the frontend's */
 };
 
@@ -154,6 +155,7 @@ struct guest {
 
 /* What makes nodes visible to programs. */
 struct frontend_ops {
+	bool devices; /* nodes are devices, of which the kernel tells udev */
 	/* Before the first node. 0 or negative errno (logged). */
 	int (*start)(struct guest *guest);
 	/* Makes a node visible. 0 or negative errno (logged). */
@@ -217,8 +219,10 @@ struct gather *guest_gather(struct guest *guest);
 
 /* node.c */
 struct node *node_find(struct guest *guest, uint32_t device);
-/* The host offers a device: a new node, or one that was there before. */
-void node_offer(struct guest *guest, const struct proto_device_add *add, const char *name);
+/* The host offers a device: a new node, or one that was there before. `properties`: as
+ * proto_properties() has them, `length` bytes. */
+void node_offer(struct guest *guest, const struct proto_device_add *add, const char *name,
+		const char *properties, size_t length);
 /* The host takes a device back. */
 void node_withdraw(struct guest *guest, struct node *node);
 /* After the host has offered all: nodes that it did not offer again go. */

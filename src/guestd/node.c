@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guestd/guest.h"
+#include "guestd/properties.h"
 
 struct node *node_find(struct guest *guest, uint32_t device)
 {
@@ -17,18 +18,27 @@ struct node *node_find(struct guest *guest, uint32_t device)
 	return node;
 }
 
-static bool same_device(const struct node *node, const struct proto_device_add *add, const char *name)
+static bool same_device(const struct node *node, const struct proto_device_add *add, const char *name, gid_t gid)
 {
 	return !node->removed && strcmp(node->name, name) == 0 && node->add.mode == add->mode &&
-	       node->add.major == add->major && node->add.minor == add->minor;
+	       node->add.major == add->major && node->add.minor == add->minor && node->gid == gid;
 }
 
-void node_offer(struct guest *guest, const struct proto_device_add *add, const char *name)
+static void node_free(struct node *node)
 {
+	if (node->guest->frontend->devices)
+		properties_forget(node->name);
+	free(node);
+}
+
+void node_offer(struct guest *guest, const struct proto_device_add *add, const char *name,
+		const char *properties, size_t length)
+{
+	gid_t gid = properties_group(properties, length);
 	struct node *node;
 
 	for (node = guest->nodes; node; node = node->next) {
-		if (same_device(node, add, name)) {
+		if (same_device(node, add, name, gid)) {
 			node->add = *add;
 			log_debug("node \"%s\" is back", name);
 			return;
@@ -46,8 +56,12 @@ void node_offer(struct guest *guest, const struct proto_device_add *add, const c
 	memcpy(node->name, name, strlen(name) + 1);
 	node->add = *add;
 	node->guest = guest;
+	node->gid = gid;
+	/* Before udev hears of it. */
+	if (guest->frontend->devices)
+		properties_store(name, properties, length);
 	if (guest->frontend->node_add(node) < 0) {
-		free(node);
+		node_free(node);
 		return;
 	}
 	node->next = guest->nodes;
@@ -66,7 +80,7 @@ void node_put(struct node *node)
 		at = &(*at)->next;
 	*at = node->next;
 	node->guest->frontend->node_remove(node);
-	free(node);
+	node_free(node);
 }
 
 void node_withdraw(struct guest *guest, struct node *node)

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "hostd/announce.h"
 #include "proto/log.h"
@@ -15,12 +17,23 @@ void announce_init(struct announce *announce, const char *guest)
 	*announce = (struct announce){ .guest = guest };
 }
 
+static void device_clear(struct announce_device *told)
+{
+	free(told->path);
+	free(told->properties);
+}
+
 void announce_fini(struct announce *announce)
 {
 	for (size_t i = 0; i < announce->n_devices; i++)
-		free(announce->devices[i].path);
+		device_clear(&announce->devices[i]);
 	free(announce->devices);
 	*announce = (struct announce){ .guest = announce->guest };
+}
+
+static const char *properties_of(const struct policy_node *node)
+{
+	return node->properties ? node->properties : "";
 }
 
 static bool same(const struct announce_device *told, const struct policy_node *node)
@@ -30,6 +43,7 @@ static bool same(const struct announce_device *told, const struct policy_node *n
 	       memcmp(&told->rules, &node->rules, sizeof(node->rules)) == 0 &&
 	       told->capabilities == node->device->capabilities &&
 	       strcmp(told->path, node->path) == 0 &&
+	       strcmp(told->properties, properties_of(node)) == 0 &&
 	       strcmp(told->name, node->name) == 0;
 }
 
@@ -65,7 +79,7 @@ static int remove_device(struct announce *announce, struct broker *broker, size_
 		return r;
 	log_info("guest \"%s\": device \"%s\" (%s) is removed", announce->guest, told->name,
 		 told->path);
-	free(told->path);
+	device_clear(told);
 	*told = announce->devices[--announce->n_devices];
 	return 0;
 }
@@ -87,6 +101,19 @@ static int remove_unwanted(struct announce *announce, struct broker *broker,
 	return result;
 }
 
+/* They are too long for every message to have room for them. */
+static int properties_file(const char *properties)
+{
+	ssize_t length = strlen(properties);
+	int fd = memfd_create("paradice-properties", MFD_CLOEXEC);
+
+	if (fd >= 0 && pwrite(fd, properties, length, 0) == length)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -ENOMEM;
+}
+
 static int send_device(const struct announce_device *told, const struct policy_node *node,
 		       struct broker *broker)
 {
@@ -101,9 +128,18 @@ static int send_device(const struct announce_device *told, const struct policy_n
 		.mode = told->mode,
 		.capabilities = told->capabilities,
 	};
+	int fd = -1, r;
 
 	memcpy(message.name, told->name, sizeof(message.name));
-	return broker_send(broker, &message, -1);
+	if (told->properties[0]) {
+		fd = properties_file(told->properties);
+		if (fd < 0)
+			return fd;
+	}
+	r = broker_send(broker, &message, fd);
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 /* The session may open a device as soon as it is told, so the broker knows first. */
@@ -128,14 +164,17 @@ static int add_device(struct announce *announce, struct broker *broker,
 		return -ENOMEM;
 	announce->devices = devices;
 	told.path = strdup(node->path);
-	if (!told.path)
+	told.properties = strdup(properties_of(node));
+	if (!told.path || !told.properties) {
+		device_clear(&told);
 		return -ENOMEM;
+	}
 	r = broker_device_add(broker, told.id, told.path, told.rdev);
 	if (r == 0)
 		r = send_device(&told, node, broker);
 	if (r < 0) {
 		broker_device_remove(broker, told.id);
-		free(told.path);
+		device_clear(&told);
 		return r;
 	}
 	announce->last_id = told.id;

@@ -246,6 +246,7 @@ static int read_device_capabilities(cfg_t *cfg, struct conf_device *device)
 static int read_device(cfg_t *cfg, struct conf_device *device)
 {
 	const char *path = cfg_getstr(cfg, "path"), *mode = cfg_getstr(cfg, "mode");
+	const char *group = cfg_getstr(cfg, "group");
 	char reason[CONF_REASON_MAX];
 
 	if (!path)
@@ -257,10 +258,12 @@ static int read_device(cfg_t *cfg, struct conf_device *device)
 	device->mode = CONF_MODE_DEFAULT;
 	if (mode && conf_check_mode(mode, &device->mode, reason) < 0)
 		return refuse_option(cfg, cfg_getopt(cfg, "mode"), reason);
+	if (group && conf_check_group(group, reason) < 0)
+		return refuse_option(cfg, cfg_getopt(cfg, "group"), reason);
 	if (conf_check_ioctls(cfg_getstr(cfg, "ioctls"), &device->ioctls, reason) < 0)
 		return refuse_option(cfg, cfg_getopt(cfg, "ioctls"), reason);
 	if (copy_string(&device->title, cfg->title) < 0 || copy_string(&device->path, path) < 0 ||
-	    copy_string(&device->name, cfg_getstr(cfg, "name")) < 0)
+	    copy_string(&device->name, cfg_getstr(cfg, "name")) < 0 || copy_string(&device->group, group) < 0)
 		return -ENOMEM;
 	if (read_device_rules(cfg, device) < 0 || read_device_capabilities(cfg, device) < 0)
 		return -EINVAL;
@@ -305,7 +308,7 @@ static int read_all(cfg_t *cfg, char *text, struct conf *conf)
 {
 	static const char *const options[] = {
 		"poll-us",     "log-level",   "session-uids", "guest|xen",   "guest|socket",
-		"guest|max-handles", "device|path", "device|name", "device|mode", "device|guests",
+		"guest|max-handles", "device|path", "device|name", "device|mode", "device|group", "device|guests",
 		"device|ioctls", "device|deny", "device|allow", "device|capabilities", "guest|max-call-memory", "guest|max-mapped", "guest|max-pinned",
 		"page-timeout-ms",
 	};
@@ -339,6 +342,7 @@ static int parse(char *text, struct conf *conf)
 		CFG_STR("path", NULL, CFGF_NODEFAULT),
 		CFG_STR("name", NULL, CFGF_NODEFAULT),
 		CFG_STR("mode", NULL, CFGF_NODEFAULT),
+		CFG_STR("group", NULL, CFGF_NODEFAULT),
 		CFG_STR("ioctls", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("deny", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("allow", NULL, CFGF_NODEFAULT),
@@ -421,6 +425,7 @@ void conf_free(struct conf *conf)
 		free(device->title);
 		free(device->path);
 		free(device->name);
+		free(device->group);
 	}
 	free(conf->guests);
 	free(conf->devices);

@@ -30,6 +30,7 @@
 #define CONF_PAGE_TIMEOUT_DEFAULT 200
 #define CONF_PAGE_TIMEOUT_MAX 60000
 #define CONF_GUEST_NAME_MAX 64
+#define CONF_GROUP_MAX 32 /* groupadd(8) */
 
 struct conf_guest {
 	char *name;
@@ -59,6 +60,7 @@ struct conf_device {
 	bool is_glob;
 	bool all_guests;
 	uint32_t mode;
+	char *group; /* of the file in the guest; NULL: named as that of the file here */
 	char **guests;
 	size_t n_guests;
 };

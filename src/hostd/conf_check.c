@@ -74,6 +74,15 @@ int conf_check_mode(const char *value, uint32_t *modep, char *reason)
 	return 0;
 }
 
+int conf_check_group(const char *value, char *reason)
+{
+	size_t length = strlen(value);
+
+	if (length == 0 || length > CONF_GROUP_MAX || value[0] == '-' || strpbrk(value, ": ,/\t\n\"'"))
+		return refuse(reason, "\"%s\" is no name of a group, write one like video", value);
+	return 0;
+}
+
 int conf_check_ioctls(const char *value, enum conf_ioctls *ioctlsp, char *reason)
 {
 	static const struct {

@@ -26,6 +26,9 @@ int conf_check_uids(const char *value, uint32_t *firstp, uint32_t *lastp, char *
 /* Parses permission bits in octal. 0, or -EINVAL with the reason. */
 int conf_check_mode(const char *value, uint32_t *modep, char *reason);
 
+/* 0 if `value` may name a group (groupadd(8)), or -EINVAL with the reason. */
+int conf_check_group(const char *value, char *reason);
+
 /* Parses a device's policy for ioctls; NULL: the default. 0, or -EINVAL with the
  * reason. */
 int conf_check_ioctls(const char *value, enum conf_ioctls *ioctlsp, char *reason);

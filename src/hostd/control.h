@@ -15,7 +15,7 @@
 enum control_kind {
 	/* supervisor → session */
 	CONTROL_START = 1, /* first: what the session is (struct control_start) */
-	CONTROL_DEVICE_ADD, /* a device this guest may open; also after the start */
+	CONTROL_DEVICE_ADD, /* a device this guest may open, and a file of its properties; also after the start */
 	CONTROL_DEVICE_REMOVE, /* device `id` is gone */
 	CONTROL_DEVICE_END, /* all that were there at the start are told */
 	CONTROL_OPENED, /* answer to CONTROL_OPEN; error, or 0 with the descriptor */

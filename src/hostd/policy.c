@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "hostd/policy.h"
+#include "hostd/udev.h"
 
 /* A scan that runs. */
 struct scan {
@@ -151,6 +152,7 @@ static int scan_file(struct scan *scan, const char *path)
 	struct policy *policy = scan->policy;
 	struct policy_node node = { .device = scan->device }, *nodes;
 	struct stat st;
+	int r;
 
 	if (stat(path, &st) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
@@ -170,6 +172,14 @@ static int scan_file(struct scan *scan, const char *path)
 	}
 	node.rdev = st.st_rdev;
 	node.inode = st.st_ino;
+	r = udev_look(&st, scan->device->group, &node.properties);
+	if (r == -EAGAIN) {
+		scan->n_reported++;
+		policy->incomplete = true;
+		return 0;
+	}
+	if (r < 0)
+		return r;
 	classify(&node);
 	node.path = strdup(path);
 	nodes = reallocarray(policy->nodes, policy->n_nodes + 1, sizeof(*nodes));
@@ -177,6 +187,7 @@ static int scan_file(struct scan *scan, const char *path)
 		policy->nodes = nodes;
 	if (!nodes || !node.path) {
 		free(node.path);
+		free(node.properties);
 		return -ENOMEM;
 	}
 	nodes[policy->n_nodes++] = node;
@@ -237,8 +248,10 @@ void policy_free(struct policy *policy)
 {
 	if (!policy)
 		return;
-	for (size_t i = 0; i < policy->n_nodes; i++)
+	for (size_t i = 0; i < policy->n_nodes; i++) {
 		free(policy->nodes[i].path);
+		free(policy->nodes[i].properties);
+	}
 	free(policy->nodes);
 	free(policy);
 }

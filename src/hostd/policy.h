@@ -9,6 +9,7 @@
 #ifndef PARADICE_HOSTD_POLICY_H
 #define PARADICE_HOSTD_POLICY_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "hostd/conf.h"
@@ -23,11 +24,13 @@ struct policy_node {
 	uint32_t class; /* PROTO_CLASS_… */
 	uint32_t flags; /* PROTO_DEVICE_… */
 	struct control_rules rules; /* deny and allow */
+	char *properties; /* as udev_look() */
 };
 
 struct policy {
 	struct policy_node *nodes; /* in the configuration's order, then by path */
 	size_t n_nodes;
+	bool incomplete; /* udev is about to process some, which were left out: udev.h */
 };
 
 /* What policy_scan() finds odd. */

@@ -119,7 +119,8 @@ static bool push_devices(struct session *session)
 	while (*at) {
 		struct device *device = *at;
 		struct proto_device_remove remove = { .device = device->id };
-		struct iovec name = { device->name, strlen(device->name) };
+		bool properties = session->channel->capabilities & PROTO_CAP_PROPERTIES;
+		struct iovec name = { device->name, properties ? device->name_size : device->name_length };
 
 		if (!device->announced && !device->removed) {
 			if (!push(session, PROTO_DEVICE_ADD, &device->add, &name))
@@ -203,7 +204,22 @@ void session_push(struct session *session)
 
 /* ---- the supervisor ---- */
 
-static void device_add(struct session *session, const struct control_message *message)
+/* The name, and behind it what `fd` (or -1), which it takes over, holds. */
+static void device_name(struct device *device, const char *name, int fd)
+{
+	ssize_t n = 0;
+
+	device->name_length = device->name_size = strnlen(name, PROTO_NAME_MAX);
+	memcpy(device->name, name, device->name_length);
+	if (fd < 0)
+		return;
+	n = pread(fd, device->name + device->name_length + 1, PROTO_PROPERTIES_MAX, 0);
+	close(fd);
+	if (n > 0)
+		device->name_size += 1 + n;
+}
+
+static void device_add(struct session *session, const struct control_message *message, int fd)
 {
 	struct device *device = calloc(1, sizeof(*device));
 	bool failed = false;
@@ -224,7 +240,7 @@ static void device_add(struct session *session, const struct control_message *me
 	/* Without its rules it must not be served. */
 	if (failed)
 		session_end(session, "no memory for a device's rules");
-	memcpy(device->name, message->name, sizeof(device->name) - 1);
+	device_name(device, message->name, fd);
 	if (message->capabilities & ~rights_kept())
 		log_warning("guest \"%s\": device \"%s\": not all of its capabilities can be had: a session "
 			    "has, of those that hostd has, what hostd.conf named when it was started",
@@ -239,7 +255,7 @@ void session_control(struct session *session, const struct control_message *mess
 
 	switch (message->kind) {
 	case CONTROL_DEVICE_ADD:
-		device_add(session, message);
+		device_add(session, message, fd);
 		break;
 	case CONTROL_DEVICE_REMOVE:
 		device = session_device(session, message->id);

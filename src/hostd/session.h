@@ -39,7 +39,9 @@ struct device {
 	uint32_t id;
 	struct proto_device_add add;
 	struct rules *rules; /* a holder */
-	char name[PROTO_NAME_MAX + 1];
+	char name[PROTO_NAME_MAX + 1 + PROTO_PROPERTIES_MAX]; /* and a NUL, then its properties */
+	size_t name_length;
+	size_t name_size; /* with the properties, if any */
 	bool announced; /* the guest knows of it */
 	bool removed; /* and must be told that it is gone, if announced */
 };

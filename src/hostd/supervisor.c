@@ -132,6 +132,8 @@ static void update_watch(struct supervisor *supervisor, const struct conf *conf)
 
 static void sync_guests(struct supervisor *supervisor)
 {
+	if (supervisor->policy->incomplete)
+		watch_again(supervisor->watch);
 	for (size_t i = 0; i < supervisor->n_guests; i++)
 		guest_session_sync(supervisor->guests[i]);
 	supervisor_status(supervisor);

@@ -15,6 +15,7 @@
 #include "hostd/watch.h"
 
 #define SETTLE_US 10000 /* a driver makes its nodes one after the other */
+#define AGAIN_US 100000
 #define EVENTS \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | \
 	 IN_ONLYDIR)
@@ -42,20 +43,31 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *context)
 	return 0;
 }
 
+static void call_in(struct watch *watch, uint64_t usec)
+{
+	int enabled = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(watch->timer, &enabled);
+	if (enabled != SD_EVENT_OFF)
+		return;
+	sd_event_source_set_time_relative(watch->timer, usec);
+	sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+}
+
+void watch_again(struct watch *watch)
+{
+	call_in(watch, AGAIN_US);
+}
+
 /* What happened in detail does not matter: the scan looks itself. */
 static int on_event(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
 	char buffer[4096] __attribute__((aligned(8)));
 	struct watch *watch = context;
-	int enabled = SD_EVENT_OFF;
 
 	while (read(fd, buffer, sizeof(buffer)) > 0)
 		;
-	sd_event_source_get_enabled(watch->timer, &enabled);
-	if (enabled != SD_EVENT_OFF)
-		return 0;
-	sd_event_source_set_time_relative(watch->timer, SETTLE_US);
-	sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+	call_in(watch, SETTLE_US);
 	return 0;
 }
 

@@ -26,4 +26,7 @@ void watch_free(struct watch *watch);
  * watches is reached, or another negative errno. */
 int watch_update(struct watch *watch, const struct conf *conf);
 
+/* Has `changed` called in a moment as if something had changed, for what no file tells. */
+void watch_again(struct watch *watch);
+
 #endif

@@ -414,6 +414,7 @@ int channel_hello(struct channel *channel, uint32_t max_in_flight)
 		.magic = PROTO_MAGIC,
 		.version_min = PROTO_VERSION_MIN,
 		.version_max = PROTO_VERSION_MAX,
+		.capabilities = PROTO_CAP_ALL,
 		.max_message = PROTO_MESSAGE_MAX,
 		.max_in_flight = max_in_flight,
 	};
@@ -448,7 +449,7 @@ int channel_hello_settle(struct channel *channel, const struct proto_message *me
 		channel->max_message = hello->max_message;
 	if (hello->max_in_flight < channel->max_in_flight)
 		channel->max_in_flight = hello->max_in_flight;
-	channel->capabilities = 0; /* version 1 has none; unknown offers are ignored */
+	channel->capabilities = hello->capabilities & PROTO_CAP_ALL;
 	return 0;
 }
 

@@ -178,6 +178,41 @@ bool proto_name_valid(const char *name, size_t length)
 	return true;
 }
 
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+bool proto_property_valid(const char *text, size_t length)
+{
+	const char *equals = memchr(text, '=', length), *end = text + length, *at = text;
+
+	if (!equals || equals == text)
+		return false;
+	for (; at < equals; at++)
+		if (!(*at >= 'A' && *at <= 'Z') && !(*at >= '0' && *at <= '9') && *at != '_')
+			return false;
+	at++;
+	if (at < end && (blank(*at) || blank(end[-1]) || *at == '"' || *at == '\''))
+		return false;
+	for (; at < end; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return false;
+	return true;
+}
+
+const char *proto_properties(const struct proto_message *message, size_t *name_lengthp, size_t *lengthp)
+{
+	const char *payload = (const char *)message->payload;
+
+	*name_lengthp = strnlen(payload, message->payload_length);
+	*lengthp = 0;
+	if (*name_lengthp == message->payload_length)
+		return NULL;
+	*lengthp = message->payload_length - *name_lengthp - 1;
+	return payload + *name_lengthp + 1;
+}
+
 const struct proto_range *proto_ranges(const struct proto_message *message, uint32_t *np,
 				       const uint8_t **bytesp)
 {
@@ -285,6 +320,26 @@ static int ranges_check(const struct proto_message *message, struct proto_fault 
 	return 0;
 }
 
+static int name_check(const struct proto_message *message, struct proto_fault *fault)
+{
+	const char *what = message->desc->name, *properties, *end;
+	size_t name_length, length;
+
+	properties = proto_properties(message, &name_length, &length);
+	if (!proto_name_valid((const char *)message->payload, name_length))
+		return proto_fault_set(fault, "%s: name: not a valid device name", what);
+	if (length > PROTO_PROPERTIES_MAX)
+		return proto_fault_set(fault, "%s: properties: %zu bytes are over %u", what, length,
+				       PROTO_PROPERTIES_MAX);
+	for (; length; properties = end + 1) {
+		end = memchr(properties, '\n', length);
+		if (!end || !proto_property_valid(properties, end - properties))
+			return proto_fault_set(fault, "%s: properties: not a line KEY=VALUE", what);
+		length -= end + 1 - properties;
+	}
+	return 0;
+}
+
 /* What one opcode's fields say about its payload beyond the table's form. */
 static int payload_check(const struct proto_message *message, struct proto_fault *fault)
 {
@@ -293,10 +348,7 @@ static int payload_check(const struct proto_message *message, struct proto_fault
 
 	switch (message->desc->payload) {
 	case PROTO_PAYLOAD_NAME:
-		if (!proto_name_valid((const char *)message->payload, message->payload_length))
-			return proto_fault_set(fault, "%s: name: not a valid device name",
-					       message->desc->name);
-		return 0;
+		return name_check(message, fault);
 	case PROTO_PAYLOAD_RANGES:
 		return ranges_check(message, fault);
 	case PROTO_PAYLOAD_DATA:

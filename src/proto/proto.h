@@ -33,6 +33,7 @@
 #define PROTO_MESSAGE_MIN 8192u /* a peer that announces less is refused */
 #define PROTO_IN_FLIGHT_MAX 100u /* the paper's cap, section 5.1 */
 #define PROTO_NAME_MAX 200u
+#define PROTO_PROPERTIES_MAX 2048u
 #define PROTO_RANGES_MAX 256u
 
 #define PROTO_BULK_NONE UINT32_MAX /* the data is in the message itself */
@@ -44,6 +45,10 @@
  * driver wants it begun anew unless a handler without SA_RESTART has run: ERESTARTSYS. */
 #define PROTO_RESTART 512
 
+/* HELLO.capabilities */
+#define PROTO_CAP_PROPERTIES 1u /* DEVICE_ADD may tell a device's properties */
+#define PROTO_CAP_ALL PROTO_CAP_PROPERTIES
+
 /* Who may send a message. */
 enum proto_from {
 	PROTO_FROM_GUEST = 1,
@@ -54,7 +59,7 @@ enum proto_from {
 /* What the payload is. */
 enum proto_payload {
 	PROTO_PAYLOAD_NONE,
-	PROTO_PAYLOAD_NAME, /* 1 to PROTO_NAME_MAX bytes, see proto_name_valid() */
+	PROTO_PAYLOAD_NAME, /* 1 to PROTO_NAME_MAX bytes, see proto_name_valid(); then properties */
 	PROTO_PAYLOAD_DATA, /* bytes of the program or the device */
 	PROTO_PAYLOAD_RANGES, /* body.n_ranges × struct proto_range, then their bytes */
 };
@@ -469,6 +474,14 @@ int proto_decode(const void *buffer, size_t size, enum proto_from from,
  * /dev: relative, no empty, "." or ".." part, printable ASCII, no blank, and
  * none of the characters that udev or CUSE give a meaning (! \ = % ,). */
 bool proto_name_valid(const char *name, size_t length);
+
+/* True if `length` bytes are "KEY=VALUE" as a property of a device may be: KEY of A-Z, 0-9
+ * and _, VALUE without control characters, blanks at its ends, or a quote at its start. */
+bool proto_property_valid(const char *text, size_t length);
+
+/* The properties of a decoded message with PROTO_PAYLOAD_NAME: *lengthp bytes, lines
+ * "KEY=VALUE" with a newline each; they follow the name's *name_lengthp bytes and a NUL. */
+const char *proto_properties(const struct proto_message *message, size_t *name_lengthp, size_t *lengthp);
 
 /* The ranges of a decoded message with PROTO_PAYLOAD_RANGES: *np is their
  * number, *bytesp what follows them. */
