@@ -2,7 +2,7 @@
 /*
  * Descriptors that a node's ioctl returns to a program, or takes from it.
  *
- * A gift is a file that the daemon has given for a thread which waits in an ioctl of
+ * A gift is files that the daemon has given for a thread which waits in an ioctl of
  * a node, before it answers that ioctl with MMHELPER_IOCTL_GIVEN; the thread takes it
  * when it sees this. A thread that waits cannot end, so no gift stays behind unless
  * the daemon dies in between. mmh_lock covers the gifts.
@@ -20,7 +20,7 @@ struct mmh_gift {
 	struct list_head entry;
 	struct mmh_daemon *daemon;
 	struct pid *pid; /* of the thread */
-	struct file *file;
+	struct file *files[MMHELPER_GIFTS_MAX];
 	struct mmhelper_give give;
 };
 
@@ -28,8 +28,11 @@ static LIST_HEAD(gifts);
 
 static void gift_free(struct mmh_gift *gift)
 {
-	if (gift->file)
-		fput(gift->file);
+	int i;
+
+	for (i = 0; i < MMHELPER_GIFTS_MAX; i++)
+		if (gift->files[i])
+			fput(gift->files[i]);
 	put_pid(gift->pid);
 	kfree(gift);
 }
@@ -57,12 +60,28 @@ static struct mmh_gift *gift_pop(const struct pid *pid, const struct mmh_daemon 
 	return gift;
 }
 
+static int gift_fill(struct mmh_gift *gift)
+{
+	u32 i;
+
+	for (i = 0; i < gift->give.n; i++) {
+		if (gift->give.gifts[i].flags & ~MMHELPER_GIVE_CLOEXEC)
+			return -EINVAL;
+		gift->files[i] = fget(gift->give.gifts[i].fd);
+		if (!gift->files[i])
+			return -EBADF;
+		if (!node_owns(gift->daemon, gift->files[i]))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int descriptor_give(struct mmh_daemon *daemon, struct mmhelper_give *give)
 {
 	struct mmh_gift *gift;
-	int r = 0;
+	int r;
 
-	if ((give->flags & ~MMHELPER_GIVE_CLOEXEC) || give->result < 0)
+	if (!give->n || give->n > MMHELPER_GIFTS_MAX || give->pad || give->result < 0)
 		return -EINVAL;
 	gift = kzalloc(sizeof(*gift), GFP_KERNEL);
 	if (!gift)
@@ -70,13 +89,7 @@ int descriptor_give(struct mmh_daemon *daemon, struct mmhelper_give *give)
 	gift->daemon = daemon;
 	gift->give = *give;
 	gift->pid = find_get_pid(give->pid);
-	gift->file = fget(give->fd);
-	if (!gift->pid)
-		r = -ESRCH;
-	else if (!gift->file)
-		r = -EBADF;
-	else if (!node_owns(daemon, gift->file))
-		r = -EINVAL;
+	r = gift->pid ? gift_fill(gift) : -ESRCH;
 	if (r == 0) {
 		spin_lock(&mmh_lock);
 		if (gift_find(gift->pid, NULL))
@@ -93,21 +106,31 @@ int descriptor_give(struct mmh_daemon *daemon, struct mmhelper_give *give)
 long descriptor_take(void)
 {
 	struct mmh_gift *gift = gift_pop(task_pid(current), NULL);
+	int fds[MMHELPER_GIFTS_MAX];
+	u32 i, n;
 	long r;
-	int fd;
 
 	if (!gift)
 		return -EIO;
-	fd = get_unused_fd_flags(gift->give.flags & MMHELPER_GIVE_CLOEXEC ? O_CLOEXEC : 0);
-	r = fd;
-	if (fd >= 0 && put_user(fd, (s32 __user *)(uintptr_t)gift->give.address)) {
-		put_unused_fd(fd);
-		r = -EFAULT;
+	r = gift->give.result;
+	for (n = 0; r >= 0 && n < gift->give.n; n++) {
+		const struct mmhelper_gift *one = &gift->give.gifts[n];
+
+		fds[n] = get_unused_fd_flags(one->flags & MMHELPER_GIVE_CLOEXEC ? O_CLOEXEC : 0);
+		if (fds[n] < 0) {
+			r = fds[n];
+			break;
+		}
+		if (put_user(fds[n], (s32 __user *)(uintptr_t)one->address))
+			r = -EFAULT;
 	}
-	if (r >= 0) {
-		fd_install(fd, gift->file);
-		gift->file = NULL;
-		r = gift->give.result;
+	for (i = 0; i < n; i++) {
+		if (r < 0) {
+			put_unused_fd(fds[i]);
+		} else {
+			fd_install(fds[i], gift->files[i]);
+			gift->files[i] = NULL;
+		}
 	}
 	gift_free(gift);
 	return r;

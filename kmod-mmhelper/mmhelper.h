@@ -102,16 +102,24 @@ struct mmhelper_revoke {
 	__u64 token;
 };
 
-/* An ioctl that returns a descriptor: the open file `fd` of one of the daemon's nodes
- * is given for the thread that waits in the ioctl, which is then to be answered with
- * MMHELPER_IOCTL_GIVEN. The thread gets a descriptor of it, whose number it finds at
- * `address`, and `result` (not negative), or EMFILE or EFAULT. One for each ioctl. */
+/* An ioctl that returns descriptors: open files of the daemon's nodes are given for the
+ * thread that waits in the ioctl, which is then to be answered with MMHELPER_IOCTL_GIVEN.
+ * The thread gets a descriptor of each `fd`, whose number it finds at `address`, and
+ * `result` (not negative); or EMFILE or EFAULT, and none. Once for each ioctl. */
+struct mmhelper_gift {
+	__u64 address;
+	__s32 fd;
+	__u32 flags; /* MMHELPER_GIVE_… */
+};
+
+#define MMHELPER_GIFTS_MAX 8
+
 struct mmhelper_give {
 	__s32 pid; /* thread; as in the CUSE request */
-	__s32 fd;
-	__u64 address;
-	__u32 flags; /* MMHELPER_GIVE_… */
 	__s32 result;
+	__u32 n; /* 1 to MMHELPER_GIFTS_MAX */
+	__u32 pad; /* zero */
+	struct mmhelper_gift gifts[MMHELPER_GIFTS_MAX];
 };
 
 #define MMHELPER_GIVE_CLOEXEC 1u

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,15 +17,22 @@
 #include "descriptors.h"
 
 #define N_MOST 64
-#define N_PROPERTIES 16
+#define N_HEADS 2
+#define N_PROPERTIES (13 * N_HEADS)
 
-/* The screen of virtio-gpu, and a commit for it in the making. */
-struct display {
-	int fd;
+/* A screen. */
+struct head {
 	uint32_t crtc, connector, plane, fb, mode;
 	uint32_t width, height;
+};
+
+/* The screens of virtio-gpu, and a commit for them in the making. */
+struct display {
+	int fd;
+	struct head heads[N_HEADS];
+	uint32_t n_heads;
 	uint32_t n_objects;
-	uint32_t objects[3], counts[3];
+	uint32_t objects[3 * N_HEADS], counts[3 * N_HEADS];
 	uint32_t properties[N_PROPERTIES];
 	uint64_t values[N_PROPERTIES];
 	uint32_t n;
@@ -91,61 +99,63 @@ static int commit(const struct display *display, uint32_t flags)
 	return ioctl(display->fd, DRM_IOCTL_MODE_ATOMIC, &atomic) < 0 ? -errno : 0;
 }
 
-/* The first connector with a screen; its preferred mode as a blob. */
-static void connector_find(struct display *display, const uint32_t *connectors, uint32_t n)
+/* Whether the connector has a screen; its first mode as a blob. */
+static bool connector_find(int fd, struct head *head)
 {
 	struct drm_mode_modeinfo modes[N_MOST];
+	struct drm_mode_get_connector connector = { .connector_id = head->connector };
+	struct drm_mode_create_blob blob = { .data = (uintptr_t)modes, .length = sizeof(modes[0]) };
 
-	for (uint32_t i = 0; i < n && !display->connector; i++) {
-		struct drm_mode_get_connector connector = { .connector_id = connectors[i] };
-		struct drm_mode_create_blob blob = { .data = (uintptr_t)modes, .length = sizeof(modes[0]) };
-
-		must(display->fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector);
-		if (connector.connection != 1 || !connector.count_modes || connector.count_modes > N_MOST)
-			continue;
-		connector.count_props = connector.count_encoders = 0;
-		connector.modes_ptr = (uintptr_t)modes;
-		must(display->fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector);
-		must(display->fd, DRM_IOCTL_MODE_CREATEPROPBLOB, &blob);
-		display->connector = connectors[i];
-		display->mode = blob.blob_id;
-		display->width = modes[0].hdisplay;
-		display->height = modes[0].vdisplay;
-	}
-	ck_assert_uint_ne(display->connector, 0);
+	must(fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector);
+	if (connector.connection != 1 || !connector.count_modes || connector.count_modes > N_MOST)
+		return false;
+	connector.count_props = connector.count_encoders = 0;
+	connector.modes_ptr = (uintptr_t)modes;
+	must(fd, DRM_IOCTL_MODE_GETCONNECTOR, &connector);
+	must(fd, DRM_IOCTL_MODE_CREATEPROPBLOB, &blob);
+	head->mode = blob.blob_id;
+	head->width = modes[0].hdisplay;
+	head->height = modes[0].vdisplay;
+	return true;
 }
 
-static void plane_find(struct display *display)
+/* The primary plane of the CRTC with this index. */
+static uint32_t plane_find(int fd, uint32_t crtc)
 {
 	uint32_t planes[N_MOST];
 	struct drm_mode_get_plane_res all = { .plane_id_ptr = (uintptr_t)planes, .count_planes = N_MOST };
 	uint64_t type;
 
-	must(display->fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &all);
+	must(fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &all);
 	ck_assert_uint_le(all.count_planes, N_MOST);
 	for (uint32_t i = 0; i < all.count_planes; i++) {
-		property_find(display->fd, planes[i], DRM_MODE_OBJECT_PLANE, "type", &type);
-		if (type == 1) /* DRM_PLANE_TYPE_PRIMARY, which is in no header */
-			display->plane = planes[i];
+		struct drm_mode_get_plane plane = { .plane_id = planes[i] };
+
+		must(fd, DRM_IOCTL_MODE_GETPLANE, &plane);
+		property_find(fd, planes[i], DRM_MODE_OBJECT_PLANE, "type", &type);
+		if (type == 1 && (plane.possible_crtcs & (1u << crtc))) /* DRM_PLANE_TYPE_PRIMARY, in no header */
+			return planes[i];
 	}
-	ck_assert_uint_ne(display->plane, 0);
+	ck_abort_msg("CRTC %u has no primary plane", crtc);
+	return 0;
 }
 
-static void fb_make(struct display *display)
+static uint32_t fb_make(int fd, const struct head *head)
 {
-	struct drm_mode_create_dumb dumb = { .width = display->width, .height = display->height, .bpp = 32 };
+	struct drm_mode_create_dumb dumb = { .width = head->width, .height = head->height, .bpp = 32 };
 	struct drm_mode_fb_cmd2 fb = {
-		.width = display->width, .height = display->height, .pixel_format = DRM_FORMAT_XRGB8888,
+		.width = head->width, .height = head->height, .pixel_format = DRM_FORMAT_XRGB8888,
 	};
 
-	must(display->fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	must(fd, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
 	fb.handles[0] = dumb.handle;
 	fb.pitches[0] = dumb.pitch;
-	must(display->fd, DRM_IOCTL_MODE_ADDFB2, &fb);
-	display->fb = fb.fb_id;
+	must(fd, DRM_IOCTL_MODE_ADDFB2, &fb);
+	return fb.fb_id;
 }
 
-static void display_open(struct display *display)
+/* The first screens, `n` at most. In virtio-gpu a connector and a CRTC belong together. */
+static void display_open(struct display *display, uint32_t n)
 {
 	uint32_t connectors[N_MOST], crtcs[N_MOST];
 	struct drm_mode_card_res resources = {
@@ -157,33 +167,44 @@ static void display_open(struct display *display)
 	*display = (struct display){ .fd = drm_open("virtio_gpu") };
 	must(display->fd, DRM_IOCTL_SET_CLIENT_CAP, &cap);
 	must(display->fd, DRM_IOCTL_MODE_GETRESOURCES, &resources);
-	ck_assert_uint_ge(resources.count_crtcs, 1);
 	ck_assert_uint_le(resources.count_crtcs, N_MOST);
-	ck_assert_uint_le(resources.count_connectors, N_MOST);
-	display->crtc = crtcs[0];
-	connector_find(display, connectors, resources.count_connectors);
-	plane_find(display);
-	fb_make(display);
+	ck_assert_uint_eq(resources.count_connectors, resources.count_crtcs);
+	for (uint32_t i = 0; i < resources.count_crtcs && display->n_heads < n; i++) {
+		struct head head = { .crtc = crtcs[i], .connector = connectors[i] };
+
+		if (!connector_find(display->fd, &head))
+			continue;
+		head.plane = plane_find(display->fd, i);
+		head.fb = fb_make(display->fd, &head);
+		display->heads[display->n_heads++] = head;
+	}
+	ck_assert_uint_ge(display->n_heads, 1);
 }
 
-/* A commit that shows the buffer, with these fences: a descriptor and an address. */
+static void head_set(struct display *display, const struct head *head, uint64_t in_fence, uint64_t out_fence)
+{
+	begin(display, head->connector);
+	set(display, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID", head->crtc);
+	begin(display, head->crtc);
+	set(display, DRM_MODE_OBJECT_CRTC, "MODE_ID", head->mode);
+	set(display, DRM_MODE_OBJECT_CRTC, "ACTIVE", 1);
+	set(display, DRM_MODE_OBJECT_CRTC, "OUT_FENCE_PTR", out_fence);
+	begin(display, head->plane);
+	set(display, DRM_MODE_OBJECT_PLANE, "FB_ID", head->fb);
+	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_ID", head->crtc);
+	set(display, DRM_MODE_OBJECT_PLANE, "SRC_W", (uint64_t)head->width << 16);
+	set(display, DRM_MODE_OBJECT_PLANE, "SRC_H", (uint64_t)head->height << 16);
+	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_W", head->width);
+	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_H", head->height);
+	set(display, DRM_MODE_OBJECT_PLANE, "IN_FENCE_FD", in_fence);
+}
+
+/* A commit that shows the first screen's buffer, with these fences: a descriptor and an
+ * address. */
 static void display_set(struct display *display, uint64_t in_fence, uint64_t out_fence)
 {
 	display->n_objects = display->n = 0;
-	begin(display, display->connector);
-	set(display, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID", display->crtc);
-	begin(display, display->crtc);
-	set(display, DRM_MODE_OBJECT_CRTC, "MODE_ID", display->mode);
-	set(display, DRM_MODE_OBJECT_CRTC, "ACTIVE", 1);
-	set(display, DRM_MODE_OBJECT_CRTC, "OUT_FENCE_PTR", out_fence);
-	begin(display, display->plane);
-	set(display, DRM_MODE_OBJECT_PLANE, "FB_ID", display->fb);
-	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_ID", display->crtc);
-	set(display, DRM_MODE_OBJECT_PLANE, "SRC_W", (uint64_t)display->width << 16);
-	set(display, DRM_MODE_OBJECT_PLANE, "SRC_H", (uint64_t)display->height << 16);
-	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_W", display->width);
-	set(display, DRM_MODE_OBJECT_PLANE, "CRTC_H", display->height);
-	set(display, DRM_MODE_OBJECT_PLANE, "IN_FENCE_FD", in_fence);
+	head_set(display, &display->heads[0], in_fence, out_fence);
 }
 
 static void fence_wait(int fence)
@@ -203,7 +224,7 @@ START_TEST(fences_of_commits)
 	struct display display;
 	int32_t first[2] = { -7, -7 }, second = -7;
 
-	display_open(&display);
+	display_open(&display, 1);
 	display_set(&display, (uint64_t)-1, (uintptr_t)first);
 	ck_assert_int_eq(commit(&display, DRM_MODE_ATOMIC_ALLOW_MODESET), 0);
 	ck_assert_int_eq(first[1], -7);
@@ -219,12 +240,44 @@ START_TEST(fences_of_commits)
 }
 END_TEST
 
+/* A fence of each screen, by one commit. */
+START_TEST(fences_of_two_screens)
+{
+	struct display display;
+	int32_t fences[4] = { -7, -7, -7, -7 };
+
+	display_open(&display, 2);
+	ck_assert_msg(display.n_heads == 2, "virtio-gpu has one screen: -device virtio-gpu-pci,max_outputs=2, and "
+					     "'on' in /sys/class/drm/card*-Virtual-2/status");
+	head_set(&display, &display.heads[0], (uint64_t)-1, (uintptr_t)&fences[0]);
+	head_set(&display, &display.heads[1], (uint64_t)-1, (uintptr_t)&fences[2]);
+	ck_assert_int_eq(commit(&display, DRM_MODE_ATOMIC_ALLOW_MODESET), 0);
+	ck_assert_int_ne(fences[0], fences[2]);
+	ck_assert_int_eq(fcntl(fences[0], F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fcntl(fences[2], F_GETFD), FD_CLOEXEC);
+	fence_wait(fences[0]);
+	fence_wait(fences[2]);
+	ck_assert_int_eq(fences[1], -7);
+	ck_assert_int_eq(fences[3], -7);
+	close(fences[0]);
+	close(fences[2]);
+	/* All or none. */
+	fences[0] = -7;
+	display.n_objects = display.n = 0;
+	head_set(&display, &display.heads[0], (uint64_t)-1, (uintptr_t)&fences[0]);
+	head_set(&display, &display.heads[1], (uint64_t)-1, 8);
+	ck_assert_int_eq(commit(&display, DRM_MODE_ATOMIC_ALLOW_MODESET), -EFAULT);
+	ck_assert_int_eq(fences[0], -1);
+	close(display.fd);
+}
+END_TEST
+
 START_TEST(commits_that_fail)
 {
 	struct display display;
 	int32_t fence = -7, other = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	display_open(&display);
+	display_open(&display, 1);
 	/* A descriptor of another kind, and nobody's. */
 	display_set(&display, other, 0);
 	ck_assert_int_eq(commit(&display, DRM_MODE_ATOMIC_ALLOW_MODESET), -EINVAL);
@@ -250,5 +303,6 @@ END_TEST
 void descriptors_atomic_add(TCase *tcase)
 {
 	tcase_add_test(tcase, fences_of_commits);
+	tcase_add_test(tcase, fences_of_two_screens);
 	tcase_add_test(tcase, commits_that_fail);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * mapping_speed NODE [NATIVE]: what a mapping of a V4L2 node costs. Prints "RATIO name
- * value target". Bandwidth is a part of ordinary memory's in the same seconds, and compared
- * with the same of the device's own mapping (NATIVE, on one kernel); mmap and munmap of a
- * buffer with NATIVE, or with a plain gntdev mapping of as many pages granted to ourselves;
- * frames in a time with NATIVE. Medians.
+ * value target". Bandwidth is a part of that of the device's own mapping (NATIVE, on one
+ * kernel) of the same buffer, or of ordinary memory's; mmap and munmap of a buffer are
+ * compared with NATIVE, or with a plain gntdev mapping of as many pages granted to
+ * ourselves; frames in a time with NATIVE. Medians.
  */
 #include "config.h"
 
@@ -27,6 +27,7 @@ typedef uint32_t grant_ref_t;
 typedef uint16_t domid_t;
 #include <xen/gntdev.h>
 
+#include "bench/measure.h"
 #include "speed.h"
 
 #define PAGE 4096u
@@ -71,20 +72,12 @@ static uint8_t *camera_map(const struct camera *camera)
 }
 
 struct rounds {
-	uint64_t ns[N_ROUNDS];
+	double ns[N_ROUNDS];
 };
 
-static int later(const void *a, const void *b)
+static double median(const struct rounds *rounds)
 {
-	const uint64_t *one = a, *other = b;
-
-	return (*one > *other) - (*one < *other);
-}
-
-static uint64_t median(struct rounds *rounds)
-{
-	qsort(rounds->ns, N_ROUNDS, sizeof(rounds->ns[0]), later);
-	return rounds->ns[N_ROUNDS / 2];
+	return measure_median(rounds->ns, N_ROUNDS);
 }
 
 static void *memory_new(size_t length)
@@ -104,24 +97,26 @@ static uint64_t copy_ns(void *to, const void *from, size_t size)
 	return now_ns() - ns;
 }
 
-/* How fast it is read and written, as a part of ordinary memory's speed, in turns with that:
- * what else the machine does meanwhile is the same for both. */
-static void bandwidth(const struct camera *camera, double *readp, double *writep)
+/* How fast it is read and written, as a part of what `other`, a mapping of the same buffer by
+ * the device itself, is, or without one ordinary memory. In turns, and each turn with new
+ * mappings: what else the machine does is the same for both, and so is chance in where in the
+ * processor's caches and tables a mapping falls. */
+static void bandwidth(const struct camera *camera, const struct camera *other, double *readp, double *writep)
 {
-	struct rounds read, write, plain_read, plain_write;
-	uint8_t *scratch = memory_new(camera->length), *plain = memory_new(camera->length);
-	uint8_t *mapped = camera_map(camera);
+	struct rounds read[2], write[2];
+	uint8_t *scratch = memory_new(camera->length);
 
-	for (int i = 0; i < N_ROUNDS; i++) {
-		plain_read.ns[i] = copy_ns(scratch, plain, camera->length);
-		read.ns[i] = copy_ns(scratch, mapped, camera->length);
-		plain_write.ns[i] = copy_ns(plain, scratch, camera->length);
-		write.ns[i] = copy_ns(mapped, scratch, camera->length);
+	for (int i = 0; i < 2 * N_ROUNDS; i++) {
+		int whose = (i + i / 2) % 2; /* each is first in every other round */
+		uint8_t *memory = whose == 0 ? camera_map(camera) :
+				  other ? camera_map(other) : memory_new(camera->length);
+
+		read[whose].ns[i / 2] = copy_ns(scratch, memory, camera->length);
+		write[whose].ns[i / 2] = copy_ns(memory, scratch, camera->length);
+		munmap(memory, camera->length);
 	}
-	*readp = (double)median(&plain_read) / median(&read);
-	*writep = (double)median(&plain_write) / median(&write);
-	munmap(mapped, camera->length);
-	munmap(plain, camera->length);
+	*readp = median(&read[1]) / median(&read[0]);
+	*writep = median(&write[1]) / median(&write[0]);
 	munmap(scratch, camera->length);
 }
 
@@ -205,47 +200,44 @@ static void ratio(const char *name, double value, const char *target)
 
 int main(int argc, char **argv)
 {
-	double reads, writes, their_reads = 1, their_writes = 1, fps, their_fps = 0;
 	const char *native = argc > 2 ? argv[2] : NULL;
-	struct rounds our_maps, other_maps;
-	uint64_t ours_ns, other_ns;
 	struct ioctl_gntdev_map_grant_ref *plain = NULL;
+	struct rounds our_maps, other_maps;
 	struct camera ours, theirs;
+	double reads, writes, fps;
 
 	if (argc < 2)
 		return 77;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	camera_open(&ours, argv[1]);
-	bandwidth(&ours, &reads, &writes);
-	if (!native)
+	if (native) {
+		/* Only one may set the buffers up; both may map them. */
+		theirs = ours;
+		theirs.fd = open(native, O_RDWR | O_CLOEXEC);
+		if (theirs.fd < 0)
+			err(EXIT_FAILURE, "%s", native);
+	} else {
 		plain = plain_grants(ours.length);
+	}
+	bandwidth(&ours, native ? &theirs : NULL, &reads, &writes);
 	for (int i = 0; i < N_ROUNDS; i++) {
 		our_maps.ns[i] = map_ns(&ours);
-		if (plain)
-			other_maps.ns[i] = gntdev_ns(plain);
+		other_maps.ns[i] = plain ? gntdev_ns(plain) : map_ns(&theirs);
 	}
 	fps = frames_per_second(&ours);
 	close(ours.fd);
-
-	/* Only one at a time may have the device's buffers. */
-	if (native) {
-		camera_open(&theirs, native);
-		bandwidth(&theirs, &their_reads, &their_writes);
-		for (int i = 0; i < N_ROUNDS; i++)
-			other_maps.ns[i] = map_ns(&theirs);
-		their_fps = frames_per_second(&theirs);
-	}
-	ours_ns = median(&our_maps);
-	other_ns = median(&other_maps);
-	ratio("mapped-read", reads / their_reads, ">=0.98");
-	ratio("mapped-write", writes / their_writes, ">=0.98");
-	printf("mmap and munmap of %zu KiB: %.2f ms, %s %.2f ms\n", ours.length / 1024, ours_ns / 1e6,
-	       native ? "on the device" : "by gntdev alone", other_ns / 1e6);
+	ratio("mapped-read", reads, ">=0.98");
+	ratio("mapped-write", writes, ">=0.98");
+	printf("mmap and munmap of %zu KiB: %.2f ms, %s %.2f ms\n", ours.length / 1024, median(&our_maps) / 1e6,
+	       native ? "on the device" : "by gntdev alone", median(&other_maps) / 1e6);
 	if (!native)
-		ratio("mmap-munmap", (double)ours_ns / other_ns, "<=2.0");
+		ratio("mmap-munmap", median(&our_maps) / median(&other_maps), "<=2.0");
 	printf("frames a second, 1920x1080: %.2f", fps);
-	if (native)
-		printf(", on the device %.2f", their_fps);
+	if (native) {
+		close(theirs.fd);
+		camera_open(&theirs, native);
+		printf(", on the device %.2f", frames_per_second(&theirs));
+	}
 	printf("\n");
 	return 0;
 }

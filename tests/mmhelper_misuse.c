@@ -92,7 +92,8 @@ START_TEST(unknown_bits)
 		struct mmhelper_export export_padded = { .length = PAGE, .pad = flag };
 		struct mmhelper_unexport unexport = { .id = 1, .pad = flag };
 		struct mmhelper_fetch fetch = { .token = 1, .flags = flag };
-		struct mmhelper_give give = { .pid = getpid(), .fd = null, .flags = flag };
+		struct mmhelper_give give = { .pid = getpid(), .n = 1, .gifts = { { .fd = null, .flags = flag } } };
+		struct mmhelper_give give_padded = { .pid = getpid(), .n = 1, .pad = flag, .gifts = { { .fd = null } } };
 		struct mmhelper_ask ask = { .pid = getpid(), .fd = null, .value = (int64_t)flag << bit };
 		struct mmhelper_pin pin = {
 			.pid = getpid(),
@@ -108,6 +109,7 @@ START_TEST(unknown_bits)
 		if (!(flag & MMHELPER_PIN_WRITE))
 			refused(fd, MMHELPER_PIN, &pin, EINVAL);
 		refused(fd, MMHELPER_GIVE, &give, EINVAL); /* known: it is no node's file */
+		refused(fd, MMHELPER_GIVE, &give_padded, EINVAL);
 		refused(fd, MMHELPER_ASK, &ask, EINVAL);
 		refused(fd, MMHELPER_ADOPT, &adopt, EINVAL);
 		if (!(flag & MMHELPER_SUPPLY_TRACKED))
@@ -178,24 +180,29 @@ END_TEST
 START_TEST(give_and_ask)
 {
 	int fd = helper_open(), null = open("/dev/null", O_RDWR);
-	struct mmhelper_give give = { .pid = getpid(), .fd = null };
+	struct mmhelper_give give = { .pid = getpid(), .n = 1, .gifts = { { .fd = null } } };
 	struct mmhelper_ask ask = { .pid = getpid(), .fd = null };
 	static const int none[] = { -1, INT32_MIN, INT32_MAX, 900 };
 
 	refused(fd, MMHELPER_GIVE, &give, EINVAL);
 	refused(fd, MMHELPER_ASK, &ask, EINVAL);
-	give.fd = ask.fd = fd;
+	give.gifts[0].fd = ask.fd = fd;
 	refused(fd, MMHELPER_GIVE, &give, EINVAL);
 	refused(fd, MMHELPER_ASK, &ask, EINVAL);
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-		give.fd = ask.fd = none[i];
+		give.gifts[0].fd = ask.fd = none[i];
 		refused(fd, MMHELPER_GIVE, &give, EBADF);
 		refused(fd, MMHELPER_ASK, &ask, EBADF);
 	}
-	give.fd = ask.fd = null;
+	give.gifts[0].fd = ask.fd = null;
 	give.result = -1;
 	refused(fd, MMHELPER_GIVE, &give, EINVAL);
 	give.result = 0;
+	for (uint32_t n = 0; n != MMHELPER_GIFTS_MAX + 2; n++) {
+		give.n = n == 1 ? UINT32_MAX : n; /* with none, too many, or some behind the first that are none */
+		refused(fd, MMHELPER_GIVE, &give, EINVAL);
+	}
+	give.n = 1;
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]) - 1; i++) {
 		give.pid = ask.pid = none[i];
 		refused(fd, MMHELPER_GIVE, &give, ESRCH);

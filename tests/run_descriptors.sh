@@ -25,6 +25,7 @@ rig_device dri "/dev/dri/card*" "$dri/*"
 cat >"$share/host.sh" <<'EOF'
 export LD_LIBRARY_PATH=/share
 modprobe vivid n_devs=1 && modprobe vgem && modprobe virtio-gpu || exit 1
+echo on | tee /sys/class/drm/card*-Virtual-2/status >/dev/null # a second screen
 v4l2-ctl -d /dev/video0 -c test_pattern=0,osd_text_mode=2 || exit 1
 # Once is enough, and where a domain is being made at the same time, too much.
 [ "$PARADICE_RIG" != loopback ] ||

@@ -156,7 +156,7 @@ int trip_drive(const struct trip_message *message, trip_driver *driver)
 	while (trip_kept && (fixup = walk_kept(walk, &at)))
 		fixup->ours = trip_kept;
 	result = driver((uintptr_t)declared_argument(declared));
-	n = declared_collect(declared, NULL, NULL, &payload);
+	n = declared_collect(declared, NULL, NULL, 0, &payload);
 	ck_assert_uint_eq(payload[0].iov_len, n * sizeof(*ranges));
 	ranges = payload[0].iov_base;
 	trip_changed = 0;

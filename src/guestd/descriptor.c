@@ -40,9 +40,8 @@ struct order {
 	enum order_kind kind;
 	int32_t pid; /* the program's thread */
 	int32_t fd; /* ASK */
-	uint32_t flags; /* GIVE: of open(2) */
-	uint64_t address; /* GIVE: where the program finds the number */
 	int32_t result; /* GIVE: of the ioctl */
+	struct made made; /* GIVE */
 };
 
 struct done {
@@ -55,10 +54,8 @@ struct job {
 	struct call *call;
 	struct order order;
 	uint32_t index; /* ASK: which of the call's */
-	uint32_t connection; /* GIVE: which one the handle belongs to */
-	uint64_t handle; /* GIVE */
-	uint32_t class; /* GIVE */
-	bool opened; /* GIVE: there is a file for the handle */
+	uint32_t connection; /* GIVE: which one the handles belong to */
+	uint32_t n_opened; /* GIVE: there are files for so many of the handles */
 };
 
 struct giver {
@@ -74,19 +71,26 @@ struct giver {
 
 static int order_give(int helper_fd, const char *path, const struct order *order)
 {
-	struct mmhelper_give give = {
-		.pid = order->pid,
-		.address = order->address,
-		.flags = order->flags & O_CLOEXEC ? MMHELPER_GIVE_CLOEXEC : 0,
-		.result = order->result,
-	};
-	int r;
+	struct mmhelper_give give = { .pid = order->pid, .result = order->result };
+	int r = 0;
 
-	give.fd = open(path, order->flags | O_CLOEXEC);
-	if (give.fd < 0)
-		return -errno;
-	r = ioctl(helper_fd, MMHELPER_GIVE, &give) < 0 ? -errno : 0;
-	close(give.fd);
+	_Static_assert(WALK_MADE_MAX <= MMHELPER_GIFTS_MAX, "the module takes all that a command makes");
+	for (; r == 0 && give.n < order->made.n; give.n++) {
+		struct mmhelper_gift *gift = &give.gifts[give.n];
+		uint32_t flags = order->made.one[give.n].descriptor.flags;
+
+		gift->address = order->made.one[give.n].address;
+		gift->flags = flags & O_CLOEXEC ? MMHELPER_GIVE_CLOEXEC : 0;
+		gift->fd = open(path, flags | O_CLOEXEC);
+		if (gift->fd < 0) {
+			r = -errno;
+			break;
+		}
+	}
+	if (r == 0 && ioctl(helper_fd, MMHELPER_GIVE, &give) < 0)
+		r = -errno;
+	while (give.n)
+		close(give.gifts[--give.n].fd);
 	return r;
 }
 
@@ -211,7 +215,6 @@ static void call_result(struct call *call, int result)
 	call_end(call, EIO);
 }
 
-/* Nobody will ever have this handle open. */
 static void handle_drop(struct guest *guest, uint32_t connection, uint64_t handle)
 {
 	struct proto_release body = { .handle = handle };
@@ -329,50 +332,65 @@ void descriptor_named(struct guest *guest, fuse_req_t request, const struct file
 
 /* ---- descriptors that the driver has made ---- */
 
-const char *descriptor_misfit(const struct call *call, const struct proto_message *message)
+/* Whether it may be one of those that the call has asked for, from *atp on. */
+static bool made_fits(const struct call *call, const struct proto_range *range, uint32_t *atp)
+{
+	const struct call_descriptors *asked = call->descriptors;
+
+	while (asked && *atp < asked->n_made)
+		if (asked->made_at[(*atp)++] == range->address)
+			return true;
+	return false;
+}
+
+const char *descriptor_read(const struct call *call, const struct proto_message *message, struct made *made)
 {
 	const struct proto_ioctl_answer *answer = message->body;
 	const struct proto_range *ranges;
-	struct proto_descriptor descriptor;
 	const uint8_t *bytes;
-	uint32_t n;
+	uint32_t n, at = 0;
 
+	made->n = 0;
 	ranges = proto_descriptors(message, &n, &bytes);
-	if (n == 0)
-		return NULL;
-	if (n > 1 || answer->result < 0 || !call->descriptors || !call->descriptors->made_at ||
-	    ranges[0].address != call->descriptors->made_at)
-		return "it makes a descriptor that the program did not ask for";
-	memcpy(&descriptor, bytes, sizeof(descriptor));
-	if (!descriptor.handle || file_find(call->guest, descriptor.handle))
-		return "the descriptor's handle is open already";
-	if ((descriptor.flags & ~OPEN_FLAGS) || descriptor.class >= PROTO_CLASS_MAX_)
-		return "the descriptor has flags or a class that it cannot have";
+	for (uint32_t i = 0; i < n; i++) {
+		struct proto_descriptor *descriptor = &made->one[i].descriptor;
+
+		if (answer->result < 0 || !made_fits(call, &ranges[i], &at))
+			return "it makes a descriptor that the program did not ask for";
+		made->one[i].address = ranges[i].address;
+		memcpy(descriptor, bytes + i * sizeof(*descriptor), sizeof(*descriptor));
+		if (!descriptor->handle || file_find(call->guest, descriptor->handle))
+			return "the descriptor's handle is open already";
+		for (uint32_t j = 0; j < i; j++)
+			if (made->one[j].descriptor.handle == descriptor->handle)
+				return "two descriptors have one handle";
+		if ((descriptor->flags & ~OPEN_FLAGS) || descriptor->class >= PROTO_CLASS_MAX_)
+			return "the descriptor has flags or a class that it cannot have";
+	}
+	made->n = n;
 	return NULL;
 }
 
-void descriptor_made(struct call *call, uint32_t connection, const struct proto_descriptor *descriptor,
-		     int result)
+/* Nobody will ever have these handles open: those from `first` on. */
+static void made_drop(struct guest *guest, uint32_t connection, const struct made *made, uint32_t first)
+{
+	for (uint32_t i = first; i < made->n; i++)
+		handle_drop(guest, connection, made->one[i].descriptor.handle);
+}
+
+void descriptor_made(struct call *call, uint32_t connection, const struct made *made, int result)
 {
 	struct guest *guest = call->guest;
 	struct job *job = result >= 0 && giver_there(guest) ? calloc(1, sizeof(*job)) : NULL;
 
 	if (!job) {
-		handle_drop(guest, connection, descriptor->handle);
+		made_drop(guest, connection, made, 0);
 		call_result(call, result < 0 ? result : -ENOMEM);
 		return;
 	}
 	job->call = call;
 	job->connection = connection;
-	job->handle = descriptor->handle;
-	job->class = descriptor->class;
-	job->order = (struct order){
-		.kind = ORDER_GIVE,
-		.pid = call->pid,
-		.flags = descriptor->flags,
-		.address = call->descriptors->made_at,
-		.result = result,
-	};
+	job->order = (struct order){ .kind = ORDER_GIVE, .pid = call->pid, .result = result, .made = *made };
 	job_add(guest->giver, job);
 }
 
@@ -388,9 +406,11 @@ void descriptor_open(fuse_req_t request, const struct fuse_file_info *opened)
 	struct guest *guest = giver->guest;
 	struct job *job = giver->jobs;
 	struct fuse_file_info info = *opened;
+	const struct proto_descriptor *descriptor;
 	struct file *file;
 
-	if (fuse_req_ctx(request)->pid != giver->pid || !job || job->order.kind != ORDER_GIVE || job->opened) {
+	if (fuse_req_ctx(request)->pid != giver->pid || !job || job->order.kind != ORDER_GIVE ||
+	    job->n_opened == job->order.made.n) {
 		fuse_reply_err(request, ENXIO);
 		return;
 	}
@@ -398,19 +418,20 @@ void descriptor_open(fuse_req_t request, const struct fuse_file_info *opened)
 		fuse_reply_err(request, ENODEV);
 		return;
 	}
-	file = file_new(node, job->handle);
+	descriptor = &job->order.made.one[job->n_opened].descriptor;
+	file = file_new(node, descriptor->handle);
 	if (!file) {
 		fuse_reply_err(request, ENOMEM);
 		return;
 	}
-	file->class = job->class;
+	file->class = descriptor->class;
 	info.fh = (uintptr_t)file;
 	info.direct_io = 1;
 	info.nonseekable = 1;
-	job->opened = true;
+	job->n_opened++;
 	if (fuse_reply_open(request, &info) == -ENOENT) {
 		/* The giver was killed: nobody will release it. */
-		job->opened = false;
+		job->n_opened--;
 		file_free(file);
 	}
 }
@@ -419,8 +440,7 @@ static void given(struct job *job, const struct done *done)
 {
 	struct call *call = job->call;
 
-	if (!job->opened)
-		handle_drop(call->guest, job->connection, job->handle);
+	made_drop(call->guest, job->connection, &job->order.made, job->n_opened);
 	if (done->error < 0 && log_limit_pass(&call->guest->limit, "guestd"))
 		log_warning("node \"%s\": ioctl 0x%08x: cannot give a descriptor to thread %d: %s",
 			    call->file->node->name, call->body.ioctl.command, (int)call->pid,

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/layout_walk.h"
 #include "proto/proto.h"
 
 struct call;
@@ -17,7 +18,8 @@ struct node;
 
 /* What of an ioctl is descriptors, by the layout table. */
 struct call_descriptors {
-	uint64_t made_at; /* where the program finds what the driver makes; 0: none */
+	uint32_t n_made; /* that the driver may make */
+	uint64_t made_at[WALK_MADE_MAX]; /* where the program finds them */
 	uint32_t n; /* that the program passes; their ranges are the last of the call's */
 	int32_t numbers[]; /* as the program calls them */
 };
@@ -33,13 +35,21 @@ int descriptor_argument(struct call *call);
  * passes lead to, or ends it. */
 void descriptor_submit(struct call *call, const void *data, uint32_t size);
 
-/* Why an answer's descriptors cannot be, or NULL. */
-const char *descriptor_misfit(const struct call *call, const struct proto_message *message);
+/* Those that a driver has made. */
+struct made {
+	uint32_t n;
+	struct {
+		uint64_t address; /* where the program finds its number */
+		struct proto_descriptor descriptor;
+	} one[WALK_MADE_MAX];
+};
 
-/* Ends a detached call, whose driver has made a descriptor over this connection: the
- * program gets it and `result`, or only `result` if that is a negative errno. */
-void descriptor_made(struct call *call, uint32_t connection, const struct proto_descriptor *descriptor,
-		     int result);
+/* Copies an answer's descriptors. Why they cannot be, or NULL. */
+const char *descriptor_read(const struct call *call, const struct proto_message *message, struct made *made);
+
+/* Ends a detached call, whose driver has made descriptors over this connection: the
+ * program gets them and `result`, or only `result` if that is a negative errno. */
+void descriptor_made(struct call *call, uint32_t connection, const struct made *made, int result);
 
 /* True for the node of which descriptors are open files. */
 bool descriptor_node(const struct node *node);

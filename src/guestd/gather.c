@@ -281,9 +281,8 @@ static int gather_descriptors(struct call *call, struct walk *walk)
 		};
 	}
 	at = 0;
-	fixup = walk_descriptor(walk, &at, LAYOUT_OUT);
-	if (fixup)
-		found->made_at = walk_address(walk, fixup);
+	while ((fixup = walk_descriptor(walk, &at, LAYOUT_OUT)))
+		found->made_at[found->n_made++] = walk_address(walk, fixup);
 	return 0;
 }
 

@@ -239,22 +239,19 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 	const struct proto_ioctl_answer *answer = message->body;
 	const struct proto_range *ranges;
 	uint32_t connection = guest->connection;
-	struct proto_descriptor descriptor;
 	int64_t result = answer->result;
 	const uint8_t *bytes;
 	const char *misfit;
-	uint32_t n, n_made;
+	struct made made;
+	uint32_t n;
 
 	if (call->body.ioctl.flags & PROTO_IOCTL_ON_DEMAND)
 		return on_demand_done(guest, call, message);
-	misfit = descriptor_misfit(call, message);
+	misfit = descriptor_read(call, message, &made);
 	if (misfit)
 		return call_misfit(guest, message, misfit);
-	proto_descriptors(message, &n_made, &bytes);
-	if (n_made)
-		memcpy(&descriptor, bytes, sizeof(descriptor));
 	ranges = proto_ranges(message, &n, &bytes);
-	n -= n_made;
+	n -= made.n;
 	if (result > INT32_MAX || !answer_fits(call, ranges, n))
 		return call_misfit(guest, message, "it writes memory that the program did not offer");
 	if (n && result >= 0)
@@ -269,8 +266,8 @@ int call_ioctl_done(struct guest *guest, struct call *call, const struct proto_m
 			result = -EFAULT;
 		lead_back(&guest->lead);
 	}
-	if (n_made) {
-		descriptor_made(call, connection, &descriptor, result);
+	if (made.n) {
+		descriptor_made(call, connection, &made, result);
 		return 0;
 	}
 	ioctl_end(call, result);

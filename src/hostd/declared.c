@@ -170,8 +170,8 @@ struct walk *declared_walked(struct declared *declared)
 	return &declared->walk;
 }
 
-uint32_t declared_collect(struct declared *declared, const struct proto_range *made,
-			  const struct proto_descriptor *descriptor, const struct iovec **payloadp)
+uint32_t declared_collect(struct declared *declared, const struct proto_range *ranges,
+			  const struct proto_descriptor *made, uint32_t n_made, const struct iovec **payloadp)
 {
 	const struct walk *walk = &declared->walk;
 	uint32_t n = 0;
@@ -196,10 +196,10 @@ uint32_t declared_collect(struct declared *declared, const struct proto_range *m
 		};
 		declared->payload[++n] = span;
 	}
-	/* The walk has kept room for it. */
-	if (made) {
-		declared->changed[n] = *made;
-		declared->payload[++n] = (struct iovec){ (void *)descriptor, sizeof(*descriptor) };
+	/* The walk has kept room for them. */
+	for (uint32_t i = 0; i < n_made; i++) {
+		declared->changed[n] = ranges[i];
+		declared->payload[++n] = (struct iovec){ (void *)&made[i], sizeof(made[0]) };
 	}
 	declared->payload[0] = (struct iovec){ declared->changed, n * sizeof(declared->changed[0]) };
 	*payloadp = declared->payload;

@@ -46,9 +46,9 @@ void *declared_argument(struct declared *declared);
 struct walk *declared_walked(struct declared *declared);
 
 /* After the driver: takes the addresses out. *payloadp is what goes into an answer,
- * ranges first and then a piece for each; returns how many ranges. `made`, unless it
- * is NULL, is the range of a descriptor, and comes last. */
-uint32_t declared_collect(struct declared *declared, const struct proto_range *made,
-			  const struct proto_descriptor *descriptor, const struct iovec **payloadp);
+ * ranges first and then a piece for each; returns how many ranges. Those of the `n_made`
+ * descriptors that the driver has made come last. */
+uint32_t declared_collect(struct declared *declared, const struct proto_range *ranges,
+			  const struct proto_descriptor *made, uint32_t n_made, const struct iovec **payloadp);
 
 #endif

@@ -68,7 +68,7 @@ int descriptor_take(struct descriptor_call *call, struct session *session,
 	int r = 0;
 
 	call->n_held = 0;
-	call->made = NULL;
+	call->n_made = 0;
 	ranges = proto_descriptors(message, &n, &bytes);
 	for (; r == 0 && (fixup = walk_descriptor(walk, &at, LAYOUT_IN)); i++) {
 		struct proto_descriptor descriptor;
@@ -81,7 +81,7 @@ int descriptor_take(struct descriptor_call *call, struct session *session,
 	if (r == 0 && i != n)
 		r = -EINVAL;
 	/* Before the driver has done anything that could not be undone. */
-	if (r == 0 && walk->n_made && handles->n_used + session->n_opening >= handles->n_max) {
+	if (r == 0 && walk->n_made && handles->n_used + session->n_opening + walk->n_made > handles->n_max) {
 		if (log_limit_pass(&session->limit, session->guest))
 			log_warning("guest \"%s\": ioctl: all %u handles are open: EMFILE (max-handles in "
 				    "hostd.conf)", session->guest, handles->n_max);
@@ -101,7 +101,7 @@ int descriptor_argument(struct descriptor_call *call, struct session *session,
 	int r;
 
 	call->n_held = 0;
-	call->made = NULL;
+	call->n_made = 0;
 	proto_descriptors(message, &n, &bytes);
 	if (n != 1 || request->n_ranges != 1)
 		return -EINVAL;
@@ -122,23 +122,42 @@ static bool is_known(const struct session *session, int fd)
 	return false;
 }
 
-/* A handle for the driver's new descriptor. NULL: it is closed. */
-static struct handle *made_add(struct session *session, const struct handle *handle, int fd,
-			       uint32_t class, uint32_t *flagsp)
+/* True if the driver's new descriptors can all become handles. */
+static bool all_fit(const struct session *session, const int *fds, uint32_t n)
+{
+	const struct handle_table *handles = &session->handles;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_known(session, fds[i]) || fcntl(fds[i], F_GETFD) < 0)
+			return false;
+		for (uint32_t j = 0; j < i; j++)
+			if (fds[j] == fds[i])
+				return false;
+	}
+	return handles->n_used + n <= handles->n_max;
+}
+
+/* A handle for one that fits. */
+static void made_add(struct descriptor_call *call, struct session *session, struct walk *walk,
+		     const struct walk_fixup *fixup, const struct handle *handle, int fd)
 {
 	int status = fcntl(fd, F_GETFL), flags = fcntl(fd, F_GETFD);
+	uint32_t class = fixup->part->most;
 	struct handle *made;
 
-	if (status < 0 || flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return NULL;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	made = handle_add(&session->handles, fd, handle->device,
 			  class == LAYOUT_CLASS_SAME ? handle->class : class, status);
-	if (!made) {
-		close(fd);
-		return NULL;
-	}
-	*flagsp = (status & (O_ACCMODE | O_NONBLOCK)) | (flags & FD_CLOEXEC ? O_CLOEXEC : 0);
-	return made;
+	call->ranges[call->n_made] = (struct proto_range){
+		.address = walk_address(walk, fixup),
+		.length = sizeof(call->made[0]),
+		.direction = PROTO_RANGE_DESCRIPTOR,
+	};
+	call->made[call->n_made++] = (struct proto_descriptor){
+		.handle = made->id,
+		.flags = (status & (O_ACCMODE | O_NONBLOCK)) | (flags & FD_CLOEXEC ? O_CLOEXEC : 0),
+		.class = made->class,
+	};
 }
 
 /* The numbers that the driver remembers become what the program knows. */
@@ -163,36 +182,32 @@ static void numbers_back(struct session *session, struct walk *walk)
 int64_t descriptor_make(struct descriptor_call *call, struct session *session, struct walk *walk,
 			const struct handle *handle, int64_t result)
 {
+	const struct walk_fixup *fixups[WALK_MADE_MAX];
 	struct walk_fixup *fixup;
-	uint32_t at = 0;
-	int32_t fd;
+	int fds[WALK_MADE_MAX];
+	uint32_t at = 0, n = 0;
 
 	if (result < 0)
 		return result;
 	numbers_back(session, walk);
-	fixup = walk_descriptor(walk, &at, LAYOUT_OUT);
-	if (!fixup)
-		return result;
-	/* The driver found our number of what it took there, or -1: one that it has
-	 * left alone is not its own. */
-	memcpy(&fd, fixup->memory, sizeof(fd));
-	if (fd < 0 || (uint32_t)fd == fixup->ours)
-		return result;
-	call->made = is_known(session, fd) ? NULL :
-		     made_add(session, handle, fd, fixup->part->most, &call->descriptor.flags);
-	if (!call->made) {
+	while ((fixup = walk_descriptor(walk, &at, LAYOUT_OUT))) {
+		memcpy(&fds[n], fixup->memory, sizeof(fds[0]));
+		fixups[n] = fixup;
+		/* The driver found our number of what it took there, or -1: one that it has
+		 * left alone is not its own. */
+		n += fds[n] >= 0 && (uint32_t)fds[n] != fixup->ours;
+	}
+	if (!all_fit(session, fds, n)) {
+		for (uint32_t i = 0; i < n; i++)
+			if (!is_known(session, fds[i]))
+				close(fds[i]);
 		if (log_limit_pass(&session->limit, session->guest))
-			log_warning("guest \"%s\": device \"%s\": ioctl: the driver's descriptor cannot become "
-				    "a handle: EMFILE", session->guest, device_name(session, handle));
+			log_warning("guest \"%s\": device \"%s\": ioctl: the driver's descriptors cannot become "
+				    "handles: EMFILE", session->guest, device_name(session, handle));
 		return -EMFILE;
 	}
-	call->descriptor.handle = call->made->id;
-	call->descriptor.class = call->made->class;
-	call->range = (struct proto_range){
-		.address = walk_address(walk, fixup),
-		.length = sizeof(call->descriptor),
-		.direction = PROTO_RANGE_DESCRIPTOR,
-	};
+	for (uint32_t i = 0; i < n; i++)
+		made_add(call, session, walk, fixups[i], handle, fds[i]);
 	return result;
 }
 

@@ -21,9 +21,9 @@ struct session;
 struct descriptor_call {
 	uint32_t n_held;
 	struct handle *held[PROTO_RANGES_MAX];
-	struct handle *made; /* or NULL */
-	struct proto_range range; /* of what was made */
-	struct proto_descriptor descriptor;
+	uint32_t n_made;
+	struct proto_range ranges[WALK_MADE_MAX]; /* of what was made */
+	struct proto_descriptor made[WALK_MADE_MAX];
 };
 
 /* What a guest program called the descriptors that it passed, by our own numbers:
@@ -48,9 +48,9 @@ int descriptor_take(struct descriptor_call *call, struct session *session,
 int descriptor_argument(struct descriptor_call *call, struct session *session,
 			const struct proto_message *message, int *fdp);
 
-/* After the driver and before walk_unlink(): what it made becomes call->made, and
- * call->range and call->descriptor tell of it. `handle` is the file of the ioctl. The
- * result for the program. */
+/* After the driver and before walk_unlink(): what it made becomes handles, and call->ranges
+ * and call->made tell of them. `handle` is the file of the ioctl. The result for the
+ * program. */
 int64_t descriptor_make(struct descriptor_call *call, struct session *session, struct walk *walk,
 			const struct handle *handle, int64_t result);
 

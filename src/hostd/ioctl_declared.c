@@ -132,8 +132,8 @@ bool ioctl_declared_serve(struct session *session, struct workspace *workspace,
 		learn(handle, need->row, workspace->declared);
 	kept_settle(&workspace->kept, session, declared_walked(workspace->declared), handle, result);
 	result = descriptor_make(descriptors, session, declared_walked(workspace->declared), handle, result);
-	n = declared_collect(workspace->declared, descriptors->made ? &descriptors->range : NULL,
-			     &descriptors->descriptor, &payload);
+	n = declared_collect(workspace->declared, descriptors->ranges, descriptors->made, descriptors->n_made,
+			     &payload);
 	ioctl_answer(session, operation, handle, result, n, payload);
 	descriptor_end(descriptors, session);
 	operation_handle_put(session, handle);

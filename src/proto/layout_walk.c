@@ -271,7 +271,7 @@ static int descriptor_walk(struct walk *walk, uint8_t *structure, const struct l
 		r = extra_push(walk, sizeof(struct proto_descriptor));
 	if (r < 0)
 		return r;
-	if ((part->access & LAYOUT_OUT) && walk->n_made++)
+	if ((part->access & LAYOUT_OUT) && walk->n_made++ == WALK_MADE_MAX)
 		return -ENOMEM;
 	if ((part->access & LAYOUT_IN) && (int32_t)value >= 0)
 		walk->n_taken++;

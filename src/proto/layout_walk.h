@@ -26,6 +26,7 @@
 #include "proto/proto.h"
 
 /* A list, or pointers in pointers, end here. */
+#define WALK_MADE_MAX 8u /* descriptors that one command makes: fences of a commit for as many screens */
 #define WALK_DEPTH_MAX 64u
 #define WALK_FIXUPS_MAX 2048u
 /* No page is there (vm.mmap_min_addr), and as little in any other process. */
@@ -78,7 +79,7 @@ struct walk {
 	uint32_t n_segments;
 	uint32_t n_fixups;
 	uint32_t n_taken; /* fixups that are descriptors which the driver takes */
-	uint32_t n_made; /* that are for one which it makes: 0 or 1 */
+	uint32_t n_made; /* that are for one which it makes: at most WALK_MADE_MAX */
 	uint32_t n_kept; /* that are memory which the driver keeps */
 	struct walk_segment segments[PROTO_RANGES_MAX];
 	struct walk_fixup fixups[WALK_FIXUPS_MAX];

@@ -186,7 +186,7 @@ static void driver_writes(struct input *input)
 static void answer_check(const struct proto_range *ranges, uint32_t n)
 {
 	const struct iovec *payload;
-	uint32_t n_changed = declared_collect(declared, NULL, NULL, &payload);
+	uint32_t n_changed = declared_collect(declared, NULL, NULL, 0, &payload);
 	const struct proto_range *changed = payload[0].iov_base;
 	uint64_t value;
 

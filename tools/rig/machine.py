@@ -151,7 +151,8 @@ def command_line(options, image, work, logs, accel):
                     f"name=paradice.{side}"]
     # Else the driver tells it of a dumb buffer's pages by dom0's numbers of
     # them, which are not the machine's (virtio_has_dma_quirk() in Linux).
-    gpu = "virtio-gpu-pci" + (",iommu_platform=on" if xen else "")
+    gpu = ("virtio-gpu-pci,max_outputs=2"
+           + (",iommu_platform=on" if xen else ""))
     command += ["-device", "virtio-rng-pci", "-device", gpu,
                 "-device", "qemu-xhci", "-device", "usb-kbd",
                 "-device", "usb-mouse"]
