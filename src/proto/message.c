@@ -208,7 +208,7 @@ const char *proto_properties(const struct proto_message *message, size_t *name_l
 	*name_lengthp = strnlen(payload, message->payload_length);
 	*lengthp = 0;
 	if (*name_lengthp == message->payload_length)
-		return NULL;
+		return payload + *name_lengthp;
 	*lengthp = message->payload_length - *name_lengthp - 1;
 	return payload + *name_lengthp + 1;
 }
