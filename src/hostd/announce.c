@@ -20,7 +20,7 @@ void announce_init(struct announce *announce, const char *guest)
 static void device_clear(struct announce_device *told)
 {
 	free(told->path);
-	free(told->properties);
+	free(told->group);
 }
 
 void announce_fini(struct announce *announce)
@@ -31,11 +31,12 @@ void announce_fini(struct announce *announce)
 	*announce = (struct announce){ .guest = announce->guest };
 }
 
-static const char *properties_of(const struct policy_node *node)
+static bool same_group(const char *one, const char *other)
 {
-	return node->properties ? node->properties : "";
+	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
+/* What udev says of it may change: a node that is in use stays as it is. */
 static bool same(const struct announce_device *told, const struct policy_node *node)
 {
 	return told->rdev == node->rdev && told->inode == node->inode &&
@@ -43,7 +44,7 @@ static bool same(const struct announce_device *told, const struct policy_node *n
 	       memcmp(&told->rules, &node->rules, sizeof(node->rules)) == 0 &&
 	       told->capabilities == node->device->capabilities &&
 	       strcmp(told->path, node->path) == 0 &&
-	       strcmp(told->properties, properties_of(node)) == 0 &&
+	       same_group(told->group, node->device->group) &&
 	       strcmp(told->name, node->name) == 0;
 }
 
@@ -131,8 +132,8 @@ static int send_device(const struct announce_device *told, const struct policy_n
 	int fd = -1, r;
 
 	memcpy(message.name, told->name, sizeof(message.name));
-	if (told->properties[0]) {
-		fd = properties_file(told->properties);
+	if (node->properties && node->properties[0]) {
+		fd = properties_file(node->properties);
 		if (fd < 0)
 			return fd;
 	}
@@ -164,8 +165,8 @@ static int add_device(struct announce *announce, struct broker *broker,
 		return -ENOMEM;
 	announce->devices = devices;
 	told.path = strdup(node->path);
-	told.properties = strdup(properties_of(node));
-	if (!told.path || !told.properties) {
+	told.group = node->device->group ? strdup(node->device->group) : NULL;
+	if (!told.path || (node->device->group && !told.group)) {
 		device_clear(&told);
 		return -ENOMEM;
 	}

@@ -27,7 +27,7 @@ struct announce_device {
 	uint32_t flags; /* PROTO_DEVICE_… */
 	struct control_rules rules;
 	uint64_t capabilities;
-	char *properties;
+	char *group; /* as configured; or NULL */
 };
 
 struct announce {
