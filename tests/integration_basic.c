@@ -47,6 +47,12 @@ START_TEST(open_fails_as_the_driver_says)
 }
 END_TEST
 
+/* Becomes another user, who is in this group. */
+static void nobody_in(gid_t gid)
+{
+	child_check(setgroups(1, &gid) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
+}
+
 START_TEST(mode_is_obeyed)
 {
 	struct stat st;
@@ -60,7 +66,7 @@ START_TEST(mode_is_obeyed)
 	if (pid == 0) {
 		int fd;
 
-		child_check(setgid(65534) == 0 && setuid(65534) == 0);
+		nobody_in(65534);
 		child_check(open(node_path("private"), O_RDONLY) < 0 && errno == EACCES);
 		fd = open(node_path("zero"), O_RDONLY);
 		child_check(fd >= 0);
@@ -69,12 +75,6 @@ START_TEST(mode_is_obeyed)
 	child_wait(pid, 0);
 }
 END_TEST
-
-/* Becomes another user, who is in this group. */
-static void nobody_in(gid_t gid)
-{
-	child_check(setgroups(1, &gid) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
-}
 
 START_TEST(group_is_obeyed)
 {

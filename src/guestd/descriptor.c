@@ -215,16 +215,6 @@ static void call_result(struct call *call, int result)
 	call_end(call, EIO);
 }
 
-static void handle_drop(struct guest *guest, uint32_t connection, uint64_t handle)
-{
-	struct proto_release body = { .handle = handle };
-
-	/* If the ring is full, it stays until the connection ends. */
-	if (guest->channel && guest->connection == connection &&
-	    call_send_alone(guest, PROTO_RELEASE, &body) < 0)
-		log_warning("descriptors: handle 0x%llx stays open: the ring is full", (unsigned long long)handle);
-}
-
 /* ---- descriptors that the program passes ---- */
 
 static void ask(struct call *call, uint32_t index)
@@ -374,8 +364,15 @@ const char *descriptor_read(const struct call *call, const struct proto_message 
 /* Nobody will ever have these handles open: those from `first` on. */
 static void made_drop(struct guest *guest, uint32_t connection, const struct made *made, uint32_t first)
 {
-	for (uint32_t i = first; i < made->n; i++)
-		handle_drop(guest, connection, made->one[i].descriptor.handle);
+	for (uint32_t i = first; i < made->n; i++) {
+		struct proto_release body = { .handle = made->one[i].descriptor.handle };
+
+		/* If the ring is full, it stays until the connection ends. */
+		if (guest->channel && guest->connection == connection &&
+		    call_send_alone(guest, PROTO_RELEASE, &body) < 0)
+			log_warning("descriptors: handle 0x%llx stays open: the ring is full",
+				    (unsigned long long)body.handle);
+	}
 }
 
 void descriptor_made(struct call *call, uint32_t connection, const struct made *made, int result)

@@ -3,10 +3,8 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,17 +16,6 @@
 
 #define GROUP "GROUP="
 #define LINKS "LINKS="
-
-/* udev also takes orders by properties, like to start a service. */
-static bool describes(const char *line)
-{
-	static const char *const prefixes[] = { "ID_", "LIBINPUT_", "MOUSE_" };
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(line, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
 
 /* Behind the line that begins at `at`; each has its newline. */
 static const char *line_end(const char *at, const char *end)
@@ -104,7 +91,7 @@ void properties_store(const char *name, const char *properties, size_t length)
 	}
 	for (; at < end; at = next) {
 		next = line_end(at, end);
-		if (describes(at))
+		if (proto_property_describes(at))
 			fprintf(file, "%.*s", (int)(next - at), at);
 		else if (strncmp(at, LINKS, strlen(LINKS)) == 0)
 			links_write(file, at + strlen(LINKS), next - 1);

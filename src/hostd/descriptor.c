@@ -122,18 +122,22 @@ static bool is_known(const struct session *session, int fd)
 	return false;
 }
 
+static bool is_among(int fd, const int *fds, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (fds[i] == fd)
+			return true;
+	return false;
+}
+
 /* True if the driver's new descriptors can all become handles. */
 static bool all_fit(const struct session *session, const int *fds, uint32_t n)
 {
 	const struct handle_table *handles = &session->handles;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (is_known(session, fds[i]) || fcntl(fds[i], F_GETFD) < 0)
+	for (uint32_t i = 0; i < n; i++)
+		if (is_known(session, fds[i]) || is_among(fds[i], fds, i) || fcntl(fds[i], F_GETFD) < 0)
 			return false;
-		for (uint32_t j = 0; j < i; j++)
-			if (fds[j] == fds[i])
-				return false;
-	}
 	return handles->n_used + n <= handles->n_max;
 }
 
@@ -199,7 +203,7 @@ int64_t descriptor_make(struct descriptor_call *call, struct session *session, s
 	}
 	if (!all_fit(session, fds, n)) {
 		for (uint32_t i = 0; i < n; i++)
-			if (!is_known(session, fds[i]))
+			if (!is_known(session, fds[i]) && !is_among(fds[i], fds, i))
 				close(fds[i]);
 		if (log_limit_pass(&session->limit, session->guest))
 			log_warning("guest \"%s\": device \"%s\": ioctl: the driver's descriptors cannot become "

@@ -207,7 +207,7 @@ void session_push(struct session *session)
 /* The name, and behind it what `fd` (or -1), which it takes over, holds. */
 static void device_name(struct device *device, const char *name, int fd)
 {
-	ssize_t n = 0;
+	ssize_t n;
 
 	device->name_length = device->name_size = strnlen(name, PROTO_NAME_MAX);
 	memcpy(device->name, name, device->name_length);

@@ -26,16 +26,12 @@ struct text {
 /* What a device is, not where it is in this domain. */
 static bool is_told(const char *key)
 {
-	static const char *const prefixes[] = { "ID_", "LIBINPUT_", "MOUSE_" };
 	static const char *const left_out[] = { "ID_PATH", "ID_FOR_SEAT", "ID_NET_", "ID_SEAT" };
 
 	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
 		if (strncmp(key, left_out[i], strlen(left_out[i])) == 0)
 			return false;
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
+	return proto_property_describes(key);
 }
 
 static void append(struct text *text, const char *key, const char *value)

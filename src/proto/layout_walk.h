@@ -26,9 +26,9 @@
 #include "proto/proto.h"
 
 /* A list, or pointers in pointers, end here. */
-#define WALK_MADE_MAX 8u /* descriptors that one command makes: fences of a commit for as many screens */
 #define WALK_DEPTH_MAX 64u
 #define WALK_FIXUPS_MAX 2048u
+#define WALK_MADE_MAX 8u /* descriptors that one command makes: fences of a commit for as many screens */
 /* No page is there (vm.mmap_min_addr), and as little in any other process. */
 #define WALK_NOWHERE 8u
 /* What walk_run() returns for what the table does not cover. */

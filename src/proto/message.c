@@ -201,6 +201,16 @@ bool proto_property_valid(const char *text, size_t length)
 	return true;
 }
 
+bool proto_property_describes(const char *text)
+{
+	static const char *const prefixes[] = { "ID_", "LIBINPUT_", "MOUSE_" };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 const char *proto_properties(const struct proto_message *message, size_t *name_lengthp, size_t *lengthp)
 {
 	const char *payload = (const char *)message->payload;

@@ -479,6 +479,10 @@ bool proto_name_valid(const char *name, size_t length);
  * and _, VALUE without control characters, blanks at its ends, or a quote at its start. */
 bool proto_property_valid(const char *text, size_t length);
 
+/* True if the property that begins with its key at `text` describes a device, by that key.
+ * Udev also takes orders by properties, like to start a service. */
+bool proto_property_describes(const char *text);
+
 /* The properties of a decoded message with PROTO_PAYLOAD_NAME: *lengthp bytes, lines
  * "KEY=VALUE" with a newline each; they follow the name's *name_lengthp bytes and a NUL. */
 const char *proto_properties(const struct proto_message *message, size_t *name_lengthp, size_t *lengthp);
