@@ -45,7 +45,7 @@ static struct evil {
 
 static const struct offer good_offer = {
 	.magic = PROTO_MAGIC,
-	.layout_version = 1,
+	.layout_version = 2,
 	.ring_size = 256 * 1024,
 	.bulk_size = 1024 * 1024,
 	.n_bulk = PROTO_IN_FLIGHT_MAX,
@@ -53,7 +53,7 @@ static const struct offer good_offer = {
 
 static int evil_memory(enum memory kind)
 {
-	off_t size = 4096 + 2 * 256 * 1024 + PROTO_IN_FLIGHT_MAX * 1024l * 1024;
+	off_t size = 4096 + 2 * 256 * 1024 + 2048 + PROTO_IN_FLIGHT_MAX * 1024l * 1024;
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int fds[2], fd = -1;
 

@@ -237,6 +237,8 @@ START_TEST(bounds_bulk_slots)
 		ck_assert_ptr_eq(channel_bulk(guest, i, t->bulk_size),
 				 t->bulk + (size_t)i * t->bulk_size);
 		ck_assert_ptr_null(channel_bulk(guest, i, t->bulk_size + 1));
+		/* Far from where a program's buffer begins within its page. */
+		ck_assert_uint_eq((uintptr_t)channel_bulk(guest, i, 1) % 4096, 2048);
 	}
 	ck_assert_ptr_null(channel_bulk(guest, t->n_bulk, 1));
 	ck_assert_ptr_null(channel_bulk(guest, PROTO_BULK_NONE, 0));
