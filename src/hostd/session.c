@@ -320,8 +320,9 @@ static void hello(struct session *session, const struct proto_message *message)
 }
 
 /* The ring is empty: spin for a while, then let this thread sleep. True if there
- * is something after all. Gives the lock up. */
-static bool linger(struct session *session)
+ * is something after all. Gives the lock up. Who has `served` nothing yet came because the
+ * leader stays away, and does not spin: that may be on the processor that the leader needs. */
+static bool linger(struct session *session, bool served)
 {
 	uint64_t gone_ns;
 	bool found;
@@ -336,7 +337,7 @@ static bool linger(struct session *session)
 	session->channel->crowd = session->crowd;
 	session->n_served = 0;
 	session->idle_since_ns = session->crowd ? 0 : channel_wait_ns(session->channel);
-	if (channel_spin_budget_ns(session->channel)) {
+	if (served && channel_spin_budget_ns(session->channel)) {
 		pthread_mutex_unlock(&session->lead.lock);
 		found = channel_spin(session->channel, session->idle_since_ns, &gone_ns);
 		pthread_mutex_lock(&session->lead.lock);
@@ -361,6 +362,7 @@ static void session_serve(void *context)
 	struct session *session = context;
 	struct workspace *workspace = workspace_take(session);
 	struct proto_message message;
+	bool served = false;
 	char text[256];
 	int r;
 
@@ -378,7 +380,7 @@ static void session_serve(void *context)
 		if (r < 0)
 			session_violation(session);
 		if (r == 0) {
-			if (!linger(session))
+			if (!linger(session, served))
 				break;
 			channel_disarm(session->channel);
 			continue;
@@ -387,6 +389,7 @@ static void session_serve(void *context)
 			channel_waited(session->channel, channel_now_ns() - session->idle_since_ns);
 		session->idle_since_ns = 0;
 		session->n_served++;
+		served = true;
 		log_trace("guest \"%s\": < %s", session->guest, proto_print(&message, text, sizeof(text)));
 		if (message.header.opcode == PROTO_HELLO)
 			hello(session, &message);

@@ -333,6 +333,7 @@ void channel_spun(struct channel *channel, uint64_t gone_ns)
 bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *gone_nsp)
 {
 	uint64_t until_ns = since_ns + channel_spin_budget_ns(channel);
+	bool one_kernel = channel->transport->receive.untrusted_cpu;
 	uint64_t looked_ns, now_ns = since_ns;
 	bool found;
 
@@ -342,6 +343,9 @@ bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *go
 	do {
 		looked_ns = now_ns;
 		found = channel_glance(channel);
+		/* A program that guestd has just woken may be queued here. */
+		if (!found && one_kernel)
+			sched_yield();
 		now_ns = channel_now_ns();
 		if (now_ns - looked_ns > *gone_nsp)
 			*gone_nsp = now_ns - looked_ns;

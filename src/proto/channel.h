@@ -93,9 +93,9 @@ bool channel_alive(const struct channel *channel);
 bool channel_glance(const struct channel *channel);
 
 /* Spins until there is something to receive, or the time that has paid off lately
- * is over. True if there is something. `since_ns` is when the waiting began
- * (channel_now_ns()), and counts as its first look; *gone_nsp: the longest between two
- * looks, for channel_spun(). */
+ * is over; on one kernel it lets others run between two looks. True if there is something.
+ * `since_ns` is when the waiting began (channel_now_ns()), and counts as its first look;
+ * *gone_nsp: the longest between two looks, for channel_spun(). */
 bool channel_spin(const struct channel *channel, uint64_t since_ns, uint64_t *gone_nsp);
 
 /* Tells that one who spins has not looked for so long. If that is a slice of the scheduler's,
