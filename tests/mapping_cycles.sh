@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# mapping_cycles.sh N: in the guest of run_mapping.sh and run_cycles.sh: N times for each party, a program
-# maps a buffer (150 pages), the party is killed (the module unloaded) and started
-# again, and the node works. What is left is counted before and after: grants, open
+# mapping_cycles.sh N [PARTY…]: in the guest of run_mapping.sh and run_cycles.sh: N times for
+# each party, a program maps a buffer (150 pages), the party is killed (the module unloaded)
+# and started again, and the node works. What is left is counted before and after: grants, open
 # descriptors, CUSE devices, users of the modules, processes, memory.
 . /share/there.sh
 n_cycles=$1
+shift
+parties=${*:-program guestd session hostd module}
 node=/dev/$CAMERA
 config=/etc/paradice
 module=/lib/modules/$(uname -r)/updates/mmhelper.ko
@@ -128,12 +130,12 @@ if [ "$PARADICE_RIG" = loopback ]; then
 fi
 here_start
 works || exit 1
-for party in program guestd session hostd module; do
+for party in $parties; do
 	cycle $party # what is made once is made
 done
 started=$(date +%s)
 before=$(counts) memory=$(kernel_memory)
-for party in program guestd session hostd module; do
+for party in $parties; do
 	bad=0 since=$(date +%s)
 	for n in $(seq "$n_cycles"); do
 		cycle $party || bad=$((bad + 1))

@@ -54,13 +54,15 @@ there() {
 	n_asked=$(($(cat /tmp/asked 2>/dev/null || echo 0) + 1))
 	echo $n_asked >/tmp/asked
 	xenstore-write data/ask "$n_asked $1"
-	for _ in $(seq 100); do
+	tries=200
+	while [ $tries -gt 0 ]; do
 		answer=$(xenstore-read data/answer 2>/dev/null || true)
 		if [ "${answer%% *}" = "$n_asked" ]; then
 			echo "${answer#* }"
 			return
 		fi
-		sleep 0.2
+		sleep 0.1
+		tries=$((tries - 1))
 	done
 	echo "no answer"
 }
@@ -91,7 +93,7 @@ EOF
 	cat >"$share/ears.sh" <<'EOF'
 until domid=$(xl domid guest 2>/dev/null); do sleep 1; done
 data=/local/domain/$domid/data last=
-while sleep 0.3; do
+xenstore-watch $data/ask | while read -r _; do
 	ask=$(xenstore-read $data/ask 2>/dev/null) || continue
 	[ "$ask" != "$last" ] || continue
 	last=$ask

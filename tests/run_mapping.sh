@@ -11,7 +11,7 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/rig.sh
 . "$top/tests/rig.sh"
-rig_take dumb_buffer mapping mapping_hold mapping_kinds mapping_speed mmhelper_misuse seek_sigio
+rig_take dumb_buffer mapping mapping_hold mapping_kinds mmhelper_misuse seek_sigio
 release=$("$top/tests/image_release.sh")
 "$top/tests/build_memops.sh" "$release" "$build/memops"
 cp "$build/memops/mapops.ko" "$top/tests/mapping_cycles.sh" "$share"
@@ -192,13 +192,6 @@ keyboard=$(grep -l Keyboard /sys/class/input/event*/device/name | sed -n '1s,.*/
 /share/dumb_buffer $dev/dri/card0 || status=1
 /share/seek_sigio $dev/input/$keyboard /dev/paradice/kmsg || status=1
 /share/mmhelper_misuse || status=1
-modprobe -q xen-gntalloc limit=65536
-# A PVH guest must not map its own grants: gntdev fails there, and leaves memory behind
-# in which programs crash.
-[ "$PARADICE_RIG" != xen-pv ] || PARADICE_SELF=$(xenstore-read domid)
-export PARADICE_SELF
-/share/mapping_speed /dev/$CAMERA $native ||
-	echo "mapping_speed: not everything could be measured here"
 [ $CYCLES = 0 ] || sh /share/mapping_cycles.sh $CYCLES || status=1
 sh /share/death.sh || status=1
 # For what comes next: a domain that has mapped.
