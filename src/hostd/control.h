@@ -14,7 +14,8 @@
 
 enum control_kind {
 	/* supervisor → session */
-	CONTROL_START = 1, /* first: what the session is (struct control_start) */
+	CONTROL_START = 1, /* first: what the session is */
+	CONTROL_RINGS, /* second, for CONTROL_VCHAN: the file of the rings' memory */
 	CONTROL_DEVICE_ADD, /* a device this guest may open, and a file of its properties; also after the start */
 	CONTROL_DEVICE_REMOVE, /* device `id` is gone */
 	CONTROL_DEVICE_END, /* all that were there at the start are told */
@@ -38,7 +39,7 @@ enum control_kind {
 /* How the session reaches its guest. */
 enum control_transport {
 	CONTROL_UNIX = 1, /* the connected socket comes as descriptor with CONTROL_START */
-	CONTROL_VCHAN, /* domid says which domain */
+	CONTROL_VCHAN, /* domid says which domain; the event channels come with CONTROL_START */
 };
 
 /* An ioctl that a device's section names: the commands that are equal to `command` in
@@ -70,6 +71,7 @@ struct control_message {
 	/* CONTROL_START */
 	uint32_t transport; /* enum control_transport */
 	uint32_t domid;
+	uint32_t event_port; /* CONTROL_VCHAN */
 	int32_t poll_us;
 	uint32_t uid; /* user and group to become; 0 = stay (not root anyway) */
 	uint32_t max_mapped; /* quota, MiB */

@@ -225,16 +225,6 @@ void domains_free(struct domains *domains)
 	free(domains);
 }
 
-void domains_withdraw(struct domains *domains, uint32_t domid)
-{
-	char path[64];
-
-	if (!domains || !domains->xs)
-		return;
-	snprintf(path, sizeof(path), "data/paradice/%u", domid);
-	xs_rm(domains->xs, XBT_NULL, path);
-}
-
 const struct domain_list *domains_list(const struct domains *domains)
 {
 	return &domains->list;
@@ -249,10 +239,6 @@ int domains_new(sd_event *event, void (*changed)(void *context), void *context,
 }
 
 void domains_free(struct domains *domains)
-{
-}
-
-void domains_withdraw(struct domains *domains, uint32_t domid)
 {
 }
 

@@ -38,10 +38,6 @@ int domains_new(sd_event *event, void (*changed)(void *context), void *context,
 		struct domains **domainsp);
 void domains_free(struct domains *domains);
 
-/* Takes back what a session offered domain `domid` in the xenstore (the path of
- * transport_vchan_serve()), which it cannot do itself. `domains` may be NULL. */
-void domains_withdraw(struct domains *domains, uint32_t domid);
-
 /* The domains that run now, as of the last `changed`. */
 const struct domain_list *domains_list(const struct domains *domains);
 

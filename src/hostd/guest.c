@@ -21,12 +21,21 @@
 #define BACKOFF_US 100000
 #define BACKOFF_MAX_US 1000000
 #define LISTEN_AGAIN_US 30000000 /* each try disturbs whoever listens there */
+/* Until a domain has let go of its last session's rings, or is taken to be not about to. */
+#define WAIT_US 20000
+#define N_WAITS 250
 
 static void consider(struct guest *guest);
 
 bool guest_busy(const struct guest *guest)
 {
 	return guest->session.pid != 0;
+}
+
+static void rings_free(struct guest *guest)
+{
+	vchan_rings_free(guest->rings);
+	guest->rings = NULL;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *context)
@@ -43,7 +52,7 @@ static void retry_in(struct guest *guest, uint64_t usec)
 	sd_event_source_disable_unref(guest->retry_timer);
 	guest->retry_timer = NULL;
 	sd_event_add_time_relative(guest->supervisor->event, &guest->retry_timer, CLOCK_MONOTONIC,
-				   usec, 0, on_retry, guest);
+				   usec, usec / 10 + 1, on_retry, guest);
 }
 
 /* Counts failures in a row: the first one is forgiven, then the pause doubles. A
@@ -77,6 +86,8 @@ void guest_session_gone(struct guest *guest, bool fine, uint64_t lasted_us)
 		supervisor_guest_gone(guest->supervisor, guest);
 		return;
 	}
+	if (!guest->present)
+		rings_free(guest);
 	back_off(guest, soon);
 	consider(guest);
 }
@@ -152,13 +163,41 @@ static int listen_unix(struct guest *guest)
 	return 0;
 }
 
+/* Has rings for the domain that runs. False if that must be tried again, which is seen to. */
+static bool rings_ready(struct guest *guest)
+{
+	int r;
+
+	if (guest->rings && vchan_rings_domid(guest->rings) != guest->domid)
+		rings_free(guest);
+	if (!guest->rings) {
+		r = vchan_rings_new(guest->domid, &guest->rings);
+		if (r < 0) {
+			log_error("guest \"%s\": no rings for domain %u: %s; is xen-gntalloc loaded, and has its "
+				  "limit= 129 pages for each guest?; trying again",
+				  guest->name, guest->domid, strerror(-r));
+			retry_in(guest, BACKOFF_MAX_US);
+			return false;
+		}
+	}
+	/* Who does not let go is served nevertheless: what it then does to its rings is its own
+	 * loss. */
+	if (!vchan_rings_let_go(guest->rings) && guest->n_waited < N_WAITS) {
+		guest->n_waited++;
+		retry_in(guest, WAIT_US);
+		return false;
+	}
+	guest->n_waited = 0;
+	return true;
+}
+
 /* Starts what may be started now. */
 static void consider(struct guest *guest)
 {
 	if (guest->unwanted || guest_busy(guest) || guest->retry_timer)
 		return;
 	if (guest->transport == CONTROL_VCHAN) {
-		if (guest->present)
+		if (guest->present && rings_ready(guest))
 			start(guest, -1);
 		return;
 	}
@@ -205,6 +244,7 @@ void guest_free(struct guest *guest)
 		return;
 	stop_waiting(guest);
 	guest_session_fini(guest);
+	rings_free(guest);
 	free(guest->name);
 	free(guest->address);
 	free(guest);
@@ -239,5 +279,7 @@ void guest_domain(struct guest *guest, bool present, uint32_t domid)
 	guest->present = present;
 	if (present)
 		guest->domid = domid;
+	else if (!guest_busy(guest))
+		rings_free(guest);
 	consider(guest);
 }

@@ -15,6 +15,7 @@
 #include "hostd/conf.h"
 #include "hostd/guest_session.h"
 #include "hostd/listener.h"
+#include "hostd/vchan_rings.h"
 
 struct supervisor;
 
@@ -32,6 +33,8 @@ struct guest {
 	sd_event_source *connection; /* on only while a connection would be taken */
 	bool present; /* CONTROL_VCHAN: domain `domid` runs and is this guest */
 	uint32_t domid;
+	struct vchan_rings *rings; /* CONTROL_VCHAN: of the domain that was served last, or NULL */
+	unsigned int n_waited; /* for a domain to let go of them, WAIT_US each */
 	bool ambiguous; /* two domains match: logged */
 	unsigned int n_failures; /* sessions in a row that ended soon */
 	int listen_error; /* logged */

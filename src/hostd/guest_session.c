@@ -109,8 +109,8 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *contex
 	uint64_t started_us = session->started_us, now = 0;
 	bool fine = log_exit(guest, info);
 
-	if (guest->transport == CONTROL_VCHAN)
-		domains_withdraw(guest->supervisor->domains, session->domid);
+	if (guest->rings)
+		vchan_rings_withdraw(guest->rings);
 	guest_session_fini(guest);
 	sd_event_now(guest->supervisor->event, CLOCK_MONOTONIC, &now);
 	guest_session_gone(guest, fine, by_us ? UINT64_MAX : now - started_us);
@@ -184,9 +184,12 @@ void guest_session_sync(struct guest *guest)
 	}
 }
 
+/* `connection` is for CONTROL_UNIX. */
 static int send_start(struct guest *guest, int connection)
 {
 	const struct supervisor *supervisor = guest->supervisor;
+	const struct control_message rings = { .kind = CONTROL_RINGS };
+	int r;
 	struct control_message start = {
 		.kind = CONTROL_START,
 		.flags = supervisor->verify ? CONTROL_VERIFY : 0,
@@ -204,7 +207,15 @@ static int send_start(struct guest *guest, int connection)
 	};
 
 	strncpy(start.name, guest->name, sizeof(start.name) - 1);
-	return broker_send(guest->session.broker, &start, connection);
+	if (!guest->rings)
+		return broker_send(guest->session.broker, &start, connection);
+	start.event_port = vchan_rings_port(guest->rings);
+	r = broker_send(guest->session.broker, &start, vchan_rings_event_fd(guest->rings));
+	if (r == 0)
+		r = broker_send(guest->session.broker, &rings, vchan_rings_memory_fd(guest->rings));
+	if (r == 0)
+		r = vchan_rings_offer(guest->rings);
+	return r;
 }
 
 /* Takes `control` over. The process exists, so whatever fails ends it. */

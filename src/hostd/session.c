@@ -435,13 +435,28 @@ static int start_read(struct session *session, struct control_message *start, in
 	return 0;
 }
 
+/* Of rings whose event channels are `event_fd`; the supervisor has made them. */
+static int vchan_make(struct session *session, const struct control_message *start, int event_fd,
+		      struct transport **tp)
+{
+	struct control_message rings;
+	int memory_fd = -1, r;
+
+	do
+		r = control_receive(session->control_fd, &rings, &memory_fd);
+	while (r == -EINTR);
+	if (r == 1 && rings.kind == CONTROL_RINGS && memory_fd >= 0 && event_fd >= 0)
+		return transport_vchan_serve(memory_fd, event_fd, start->event_port, tp);
+	return r < 0 ? r : -EPROTO; /* the process ends, and its descriptors with it */
+}
+
 static int transport_make(struct session *session, const struct control_message *start, int fd)
 {
 	struct transport *transport;
 	int r;
 
 	if (start->transport == CONTROL_VCHAN)
-		r = transport_vchan_serve(start->domid, &transport);
+		r = vchan_make(session, start, fd, &transport);
 	else
 		r = transport_unix_accept(fd, &transport);
 	if (r < 0)
@@ -475,8 +490,7 @@ static int session_prepare(struct session *session, const struct control_message
 	r = limits_set(session, start->max_handles);
 	if (r < 0)
 		return r;
-	*whatp = start->transport == CONTROL_VCHAN ? "vchan server (is xen-gntalloc loaded, are grants left?)"
-						   : "unix transport";
+	*whatp = start->transport == CONTROL_VCHAN ? "vchan transport" : "unix transport";
 	r = transport_make(session, start, fd);
 	if (r < 0)
 		return r;

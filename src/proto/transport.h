@@ -84,10 +84,14 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 /* True if this build has the Xen transport. */
 bool transport_vchan_built(void);
 
-/* vchan, server side, in the driver domain: offers rings to domain `domid` under
- * the xenstore path data/paradice/<domid> of its own domain. 0, -ENOSYS when
- * built without Xen, or negative errno. */
-int transport_vchan_serve(uint32_t domid, struct transport **tp);
+#define VCHAN_RING_SIZE (256u * 1024) /* 129 pages with the other ring: gntalloc allows 1024 in all */
+
+/* vchan, server side, in the driver domain: serves rings of VCHAN_RING_SIZE. `memory_fd` is
+ * a gntalloc file that has the shared page, the ring to the server and the ring to the client
+ * from its begin on; `event_fd` are event channels, with the guest's `port`. Both are the
+ * transport's from then on (on failure too). *tp is the transport. 0, -ENOSYS when built
+ * without Xen, or negative errno. */
+int transport_vchan_serve(int memory_fd, int event_fd, uint32_t port, struct transport **tp);
 
 /* vchan, client side, in the guest: connects to domain `domid`'s server for this
  * domain. 0, -ENOENT while the server has not offered rings, -ECONNREFUSED when

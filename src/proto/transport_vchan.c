@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The vchan transport, between two Xen domains. libxenvchan sets the rings up
- * (grants, event channel, xenstore) and tells when the peer is gone; the bytes go
+ * The vchan transport, between two Xen domains. In the guest libxenvchan sets the rings up
+ * (grants, event channel, xenstore), in the driver domain the supervisor has done so
+ * (hostd/vchan_rings.h); libxenvchan tells when the peer is gone. The bytes go
  * through ring discipline of our own (channel.c), which follows the same public
  * interface, xen/io/libxenvchan.h, but reads each shared index only once.
  */
@@ -18,9 +19,13 @@
 #ifdef HAVE_XEN
 #include <fcntl.h>
 #include <libxenvchan.h>
+#include <sys/mman.h>
 #include <xenstore.h>
 
-#define RING_SIZE (256u * 1024) /* 129 pages with the other ring: gntalloc allows 1024 in all */
+#define PAGE 4096u
+#define RING_ORDER 18
+
+_Static_assert(VCHAN_RING_SIZE == 1u << RING_ORDER, "both say the same");
 
 _Static_assert(RING_NOTIFY_WRITE == VCHAN_NOTIFY_WRITE && RING_NOTIFY_READ == VCHAN_NOTIFY_READ,
 	       "the ring is libxenvchan's");
@@ -51,11 +56,37 @@ static bool vchan_peer_alive(struct transport *t)
 	return libxenvchan_is_open(v->vchan) != 0;
 }
 
+/* Of a server's rings, what this process has. libxenvchan_close() would end them. */
+static void served_close(struct libxenvchan *vchan)
+{
+	if (vchan->ring) {
+		__atomic_store_n(&vchan->ring->srv_live, 0, __ATOMIC_SEQ_CST);
+		munmap(vchan->ring, PAGE);
+	}
+	if (vchan->read.buffer)
+		munmap(vchan->read.buffer, VCHAN_RING_SIZE);
+	if (vchan->write.buffer)
+		munmap(vchan->write.buffer, VCHAN_RING_SIZE);
+	if (vchan->event) {
+		(void)xenevtchn_notify(vchan->event, vchan->event_port);
+		xenevtchn_close(vchan->event);
+	}
+	free(vchan);
+}
+
+static void both_close(struct libxenvchan *vchan)
+{
+	if (vchan->is_server)
+		served_close(vchan);
+	else
+		libxenvchan_close(vchan);
+}
+
 static void vchan_close(struct transport *t)
 {
 	struct transport_vchan *v = (struct transport_vchan *)t;
 
-	libxenvchan_close(v->vchan);
+	both_close(v->vchan);
 	free(v);
 }
 
@@ -84,7 +115,7 @@ static int vchan_adopt(struct libxenvchan *vchan, struct transport **tp)
 	if (!v || vchan->read.order < 17 || vchan->write.order < 17) {
 		int r = v ? -EPROTO : -ENOMEM;
 
-		libxenvchan_close(vchan);
+		both_close(vchan);
 		free(v);
 		return r;
 	}
@@ -107,16 +138,63 @@ bool transport_vchan_built(void)
 	return true;
 }
 
-int transport_vchan_serve(uint32_t domid, struct transport **tp)
+/* Pages of the gntalloc file from `at` on. */
+static void *served_map(int memory_fd, uint32_t at, size_t size)
 {
-	struct libxenvchan *vchan;
-	char path[64];
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, at);
 
-	snprintf(path, sizeof(path), "data/paradice/%u", domid);
-	errno = 0;
-	vchan = libxenvchan_server_init(NULL, domid, path, RING_SIZE, RING_SIZE);
-	if (!vchan)
-		return errno ? -errno : -EIO;
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int served_init(struct libxenvchan *vchan, int memory_fd, int event_fd, uint32_t port)
+{
+	vchan->is_server = 1;
+	vchan->event_port = port;
+	vchan->read.order = vchan->write.order = RING_ORDER;
+	vchan->event = xenevtchn_fdopen(NULL, event_fd, 0);
+	if (!vchan->event) {
+		int error = errno;
+
+		close(event_fd);
+		return -error;
+	}
+	vchan->ring = served_map(memory_fd, 0, PAGE);
+	if (!vchan->ring)
+		return -errno;
+	vchan->read.shr = &vchan->ring->left;
+	vchan->write.shr = &vchan->ring->right;
+	vchan->read.buffer = served_map(memory_fd, PAGE, VCHAN_RING_SIZE);
+	if (!vchan->read.buffer)
+		return -errno;
+	vchan->write.buffer = served_map(memory_fd, PAGE + VCHAN_RING_SIZE, VCHAN_RING_SIZE);
+	if (!vchan->write.buffer)
+		return -errno;
+	/* What the last session has not taken would hide new events: Linux tells of one where
+	 * there was none (evtchn_interrupt()), and the port is masked until it is acknowledged. */
+	if (fcntl(event_fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	while (xenevtchn_pending(vchan->event) >= 0)
+		continue;
+	return xenevtchn_unmask(vchan->event, port) < 0 ? -errno : 0;
+}
+
+int transport_vchan_serve(int memory_fd, int event_fd, uint32_t port, struct transport **tp)
+{
+	struct libxenvchan *vchan = calloc(1, sizeof(*vchan));
+	int r;
+
+	if (!vchan) {
+		close(memory_fd);
+		close(event_fd);
+		return -ENOMEM;
+	}
+	r = served_init(vchan, memory_fd, event_fd, port);
+	/* What is mapped stays, and a session needs no more of it. */
+	close(memory_fd);
+	if (r < 0) {
+		served_close(vchan);
+		return r;
+	}
 	return vchan_adopt(vchan, tp);
 }
 
@@ -175,8 +253,10 @@ bool transport_vchan_built(void)
 	return false;
 }
 
-int transport_vchan_serve(uint32_t domid, struct transport **tp)
+int transport_vchan_serve(int memory_fd, int event_fd, uint32_t port, struct transport **tp)
 {
+	close(memory_fd);
+	close(event_fd);
 	return -ENOSYS;
 }
 
