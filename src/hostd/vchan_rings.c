@@ -32,7 +32,7 @@ struct vchan_rings {
 	xenevtchn_handle *event;
 	uint32_t port;
 	struct vchan_interface *page; /* the first one: what both sides write */
-	uint8_t fresh[PAGE]; /* as it is before a guest comes */
+	uint8_t fresh[PAGE]; /* as it is before a guest comes, but for srv_live: nobody serves it */
 	uint32_t ring_ref; /* its grant */
 	char path[64]; /* in the xenstore, below our own domain's */
 };
@@ -61,7 +61,6 @@ static int pages_make(struct vchan_rings *rings)
 	if (r == 0) {
 		fresh->left_order = fresh->right_order = ffs(VCHAN_RING_SIZE) - 1;
 		fresh->cli_live = 2; /* not yet connected */
-		fresh->srv_live = 1;
 		fresh->cli_notify = fresh->srv_notify = VCHAN_NOTIFY_WRITE;
 		rings->ring_ref = alloc->gref_ids[0];
 		memcpy(fresh->grants, &alloc->gref_ids[1], (N_PAGES - 1) * sizeof(fresh->grants[0]));
@@ -91,6 +90,9 @@ static int page_map(struct vchan_rings *rings)
 	if (port < 0)
 		return -errno;
 	rings->port = notify.event_channel_port = port;
+	/* The session has this file, too. */
+	if (xenevtchn_restrict(rings->event, rings->domid) < 0)
+		return -errno;
 	return ioctl(rings->memory_fd, IOCTL_GNTALLOC_SET_UNMAP_NOTIFY, &notify) < 0 ? -errno : 0;
 }
 
