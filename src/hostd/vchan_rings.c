@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "hostd/vchan_rings.h"
 #include "proto/transport.h"
@@ -59,7 +58,7 @@ static int pages_make(struct vchan_rings *rings)
 	else if (alloc->index)
 		r = -EPROTO;
 	if (r == 0) {
-		fresh->left_order = fresh->right_order = ffs(VCHAN_RING_SIZE) - 1;
+		fresh->left_order = fresh->right_order = VCHAN_RING_ORDER;
 		fresh->cli_live = 2; /* not yet connected */
 		fresh->cli_notify = fresh->srv_notify = VCHAN_NOTIFY_WRITE;
 		rings->ring_ref = alloc->gref_ids[0];

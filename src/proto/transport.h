@@ -84,7 +84,8 @@ int transport_unix_connect(const char *path, int timeout_ms, struct transport **
 /* True if this build has the Xen transport. */
 bool transport_vchan_built(void);
 
-#define VCHAN_RING_SIZE (256u * 1024) /* 129 pages with the other ring: gntalloc allows 1024 in all */
+#define VCHAN_RING_ORDER 18
+#define VCHAN_RING_SIZE (1u << VCHAN_RING_ORDER) /* 129 pages with the other ring: gntalloc allows 1024 in all */
 
 /* vchan, server side, in the driver domain: serves rings of VCHAN_RING_SIZE. `memory_fd` is
  * a gntalloc file that has the shared page, the ring to the server and the ring to the client

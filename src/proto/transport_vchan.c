@@ -23,9 +23,6 @@
 #include <xenstore.h>
 
 #define PAGE 4096u
-#define RING_ORDER 18
-
-_Static_assert(VCHAN_RING_SIZE == 1u << RING_ORDER, "both say the same");
 
 _Static_assert(RING_NOTIFY_WRITE == VCHAN_NOTIFY_WRITE && RING_NOTIFY_READ == VCHAN_NOTIFY_READ,
 	       "the ring is libxenvchan's");
@@ -150,7 +147,7 @@ static int served_init(struct libxenvchan *vchan, int memory_fd, int event_fd, u
 {
 	vchan->is_server = 1;
 	vchan->event_port = port;
-	vchan->read.order = vchan->write.order = RING_ORDER;
+	vchan->read.order = vchan->write.order = VCHAN_RING_ORDER;
 	vchan->event = xenevtchn_fdopen(NULL, event_fd, 0);
 	if (!vchan->event) {
 		int error = errno;
