@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * mapping_speed NODE [NATIVE]: what a mapping of a V4L2 node costs. Prints "RATIO name
- * value target". Bandwidth is a part of that of the device's own mapping (NATIVE, on one
- * kernel) of the same buffer, or of ordinary memory's. With NATIVE, frames in a time are
- * compared with its. Without, mmap and munmap of a buffer are compared with a plain gntdev
- * mapping of as many pages that are granted to ourselves: in domain PARADICE_SELF. A PVH
- * domain must not map its own grants (gntdev fails there, and leaves memory behind in which
- * programs crash): without PARADICE_SELF that is not measured. Medians.
+ * value target". Bandwidth is a part of that of the device's own mapping of the same buffer:
+ * of NATIVE, on one kernel, or in the driver domain, where the command PARADICE_THERE runs
+ * what follows it, which is "/share/mapping_speed --turn LENGTH OFFSET". With NATIVE,
+ * frames in a time are compared with its. Without, mmap and munmap of a buffer are compared
+ * with a plain gntdev mapping of as many pages that are granted to ourselves: in domain
+ * PARADICE_SELF. A PVH domain must not map its own grants (gntdev fails there, and leaves
+ * memory behind in which programs crash): without PARADICE_SELF that is not measured. Medians.
  */
 #include "config.h"
 
@@ -29,10 +30,11 @@ typedef uint16_t domid_t;
 #include <xen/gntdev.h>
 
 #include "bench/measure.h"
-#include "speed.h"
 
 #define PAGE 4096u
+#define DEVICE "/dev/video0" /* in the driver domain */
 #define N_ROUNDS 31
+#define N_IN_TURN 3 /* of which the middle one counts */
 #define N_TURNS 3
 #define N_FRAMES 12 /* in a turn */
 
@@ -94,6 +96,11 @@ static double median(const struct rounds *rounds)
 	return measure_median(rounds->ns, N_ROUNDS);
 }
 
+static void ratio(const char *name, double value, const char *target)
+{
+	printf("RATIO %s %.2f %s\n", name, value, target);
+}
+
 static void *memory_new(size_t length)
 {
 	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -105,47 +112,104 @@ static void *memory_new(size_t length)
 
 static uint64_t copy_ns(void *to, const void *from, size_t size)
 {
-	uint64_t ns = now_ns();
+	uint64_t ns = measure_now_ns();
 
 	memcpy(to, from, size);
-	return now_ns() - ns;
+	return measure_now_ns() - ns;
 }
 
-/* How fast it is read and written, as a part of what `other`, a mapping of the same buffer by
- * the device itself, is, or without one ordinary memory. In turns, and each turn with new
- * mappings: what else the machine does is the same for both, and so is chance in where in the
- * processor's caches and tables a mapping falls. */
-static void bandwidth(const struct camera *camera, const struct camera *other, double *readp, double *writep)
+/* What it takes to read and to write all of a buffer that has just been mapped. */
+struct turn {
+	double read_ns, write_ns;
+};
+
+/* Of ordinary memory, without a descriptor. */
+static struct turn turn_here(const struct camera *camera)
 {
-	struct rounds read[2], write[2];
+	double reads[N_IN_TURN], writes[N_IN_TURN];
 	uint8_t *scratch = memory_new(camera->length);
+
+	for (int i = 0; i < N_IN_TURN; i++) {
+		uint8_t *memory = camera->fd < 0 ? memory_new(camera->length) : camera_map(camera);
+
+		reads[i] = copy_ns(scratch, memory, camera->length);
+		writes[i] = copy_ns(memory, scratch, camera->length);
+		munmap(memory, camera->length);
+	}
+	munmap(scratch, camera->length);
+	return (struct turn){ measure_median(reads, N_IN_TURN), measure_median(writes, N_IN_TURN) };
+}
+
+/* --turn, in the driver domain */
+static void turn_print(const char *length, const char *offset)
+{
+	const struct camera camera = {
+		.fd = open(DEVICE, O_RDWR | O_CLOEXEC),
+		.length = strtoul(length, NULL, 0),
+		.offset = strtoul(offset, NULL, 0),
+	};
+	struct turn turn;
+
+	if (camera.fd < 0)
+		err(EXIT_FAILURE, DEVICE);
+	turn = turn_here(&camera);
+	printf("%.0f %.0f\n", turn.read_ns, turn.write_ns);
+}
+
+static struct turn turn_there(const struct camera *camera, const char *there)
+{
+	char command[256];
+	struct turn turn;
+	FILE *said;
+
+	snprintf(command, sizeof(command), "%s /share/mapping_speed --turn %zu %#jx", there, camera->length,
+		 (uintmax_t)camera->offset);
+	said = popen(command, "re");
+	if (!said || fscanf(said, "%lf %lf", &turn.read_ns, &turn.write_ns) != 2)
+		errx(EXIT_FAILURE, "no answer: %s", command);
+	pclose(said);
+	return turn;
+}
+
+/* How fast our mapping is read and written, and another one: by the device itself, in the
+ * driver domain, or where neither is told ordinary memory. In turns, and each with new mappings:
+ * what else the machine does is the same for both, and so is chance in where in the processor's
+ * caches and tables a mapping falls. */
+static void compare_bandwidth(const struct camera *ours, const struct camera *theirs, const char *there)
+{
+	struct rounds reads[2], writes[2];
 
 	for (int i = 0; i < 2 * N_ROUNDS; i++) {
 		int whose = (i + i / 2) % 2; /* each is first in every other round */
-		uint8_t *memory = whose == 0 ? camera_map(camera) :
-				  other ? camera_map(other) : memory_new(camera->length);
+		struct turn turn = whose == 0 ? turn_here(ours) :
+				   there      ? turn_there(ours, there) :
+						turn_here(theirs);
 
-		read[whose].ns[i / 2] = copy_ns(scratch, memory, camera->length);
-		write[whose].ns[i / 2] = copy_ns(memory, scratch, camera->length);
-		munmap(memory, camera->length);
+		reads[whose].ns[i / 2] = turn.read_ns;
+		writes[whose].ns[i / 2] = turn.write_ns;
 	}
-	*readp = median(&read[1]) / median(&read[0]);
-	*writep = median(&write[1]) / median(&write[0]);
-	munmap(scratch, camera->length);
+	printf("%zu KiB read in %.2f ms, written in %.2f ms; %s in %.2f and %.2f ms\n", ours->length / 1024,
+	       median(&reads[0]) / 1e6, median(&writes[0]) / 1e6,
+	       there ? "in the driver domain" : theirs->fd < 0 ? "ordinary memory" : "on the device",
+	       median(&reads[1]) / 1e6, median(&writes[1]) / 1e6);
+	if (theirs->fd < 0 && !there)
+		return;
+	ratio("mapped-read", median(&reads[1]) / median(&reads[0]), ">=0.98");
+	ratio("mapped-write", median(&writes[1]) / median(&writes[0]), ">=0.98");
 }
 
 static uint64_t map_ns(const struct camera *camera)
 {
-	uint64_t ns = now_ns();
+	uint64_t ns = measure_now_ns();
 
 	munmap(camera_map(camera), camera->length);
-	return now_ns() - ns;
+	return measure_now_ns() - ns;
 }
 
 /* A gntdev mapping of the pages with these references, and its end. */
 static uint64_t gntdev_ns(struct ioctl_gntdev_map_grant_ref *map)
 {
-	uint64_t ns = now_ns();
+	uint64_t ns = measure_now_ns();
 	int fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
 	void *memory;
 
@@ -156,7 +220,7 @@ static uint64_t gntdev_ns(struct ioctl_gntdev_map_grant_ref *map)
 		err(EXIT_FAILURE, "gntdev: mmap");
 	munmap(memory, map->count * PAGE);
 	close(fd);
-	return now_ns() - ns;
+	return measure_now_ns() - ns;
 }
 
 /* References of as many pages, granted to ourselves, which are domain `self`. */
@@ -198,16 +262,11 @@ static double frames_per_second(const char *path, const struct size *size)
 		if (ioctl(camera.fd, VIDIOC_DQBUF, &buffer) < 0 || ioctl(camera.fd, VIDIOC_QBUF, &buffer) < 0)
 			err(EXIT_FAILURE, "VIDIOC_DQBUF");
 		if (!ns)
-			ns = now_ns();
+			ns = measure_now_ns();
 	}
-	ns = now_ns() - ns;
+	ns = measure_now_ns() - ns;
 	close(camera.fd);
 	return N_FRAMES * 1e9 / ns;
-}
-
-static void ratio(const char *name, double value, const char *target)
-{
-	printf("RATIO %s %.2f %s\n", name, value, target);
 }
 
 static void compare_frames(const char *node, const char *native, const struct size *size)
@@ -244,23 +303,25 @@ static void compare_maps(const struct camera *ours, const struct camera *theirs,
 int main(int argc, char **argv)
 {
 	const char *native = argc > 2 ? argv[2] : NULL;
-	const char *self = getenv("PARADICE_SELF");
+	const char *self = getenv("PARADICE_SELF"), *there = getenv("PARADICE_THERE");
 	struct camera ours, theirs;
-	double reads, writes;
 
 	if (argc < 2)
 		return 77;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 4 && strcmp(argv[1], "--turn") == 0) {
+		turn_print(argv[2], argv[3]);
+		return 0;
+	}
 	camera_open(&ours, argv[1], &sizes[1]);
 	/* Only one may set the buffers up; both may map them. */
 	theirs = ours;
-	if (native)
-		theirs.fd = open(native, O_RDWR | O_CLOEXEC);
-	if (theirs.fd < 0)
+	theirs.fd = native ? open(native, O_RDWR | O_CLOEXEC) : -1;
+	if (native && theirs.fd < 0)
 		err(EXIT_FAILURE, "%s", native);
-	bandwidth(&ours, native ? &theirs : NULL, &reads, &writes);
-	ratio("mapped-read", reads, ">=0.98");
-	ratio("mapped-write", writes, ">=0.98");
+	compare_bandwidth(&ours, &theirs, there);
+	if (there)
+		compare_bandwidth(&ours, &theirs, NULL);
 	if (native || self)
 		compare_maps(&ours, &theirs, native ? NULL : plain_grants(self, ours.length));
 	else

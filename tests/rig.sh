@@ -54,15 +54,15 @@ there() {
 	n_asked=$(($(cat /tmp/asked 2>/dev/null || echo 0) + 1))
 	echo $n_asked >/tmp/asked
 	xenstore-write data/ask "$n_asked $1"
-	tries=200
-	while [ $tries -gt 0 ]; do
+	answer_tries=200
+	while [ $answer_tries -gt 0 ]; do
 		answer=$(xenstore-read data/answer 2>/dev/null || true)
 		if [ "${answer%% *}" = "$n_asked" ]; then
 			echo "${answer#* }"
 			return
 		fi
 		sleep 0.1
-		tries=$((tries - 1))
+		answer_tries=$((answer_tries - 1))
 	done
 	echo "no answer"
 }

@@ -8,6 +8,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/rig.sh
 . "$top/tests/rig.sh"
 rig_take mapping_speed
+rig_there
 
 prefix=
 [ "$rig" != loopback ] || prefix=paradice/
@@ -17,11 +18,19 @@ cat >"$share/host.sh" <<'EOF'
 modprobe vivid n_devs=1 || exit 1
 modprobe -q fuse
 [ -e /sys/module/mmhelper ] || insmod /lib/modules/$(uname -r)/updates/mmhelper.ko
+[ "$PARADICE_RIG" = loopback ] || sh /share/ears.sh >/tmp/ears.log 2>&1 &
+EOF
+cat >"$share/turn.sh" <<'EOF'
+. /share/there.sh
+there "$*"
 EOF
 cat >"$share/guest.sh" <<'EOF'
 case $PARADICE_RIG in
 loopback) set -- /dev/paradice/video0 /dev/video0 ;;
-*) set -- /dev/video0 ;;
+*)
+	set -- /dev/video0
+	export PARADICE_THERE='sh /share/turn.sh'
+	;;
 esac
 if [ "$PARADICE_RIG" = xen-pv ]; then
 	modprobe xen-gntalloc limit=65536

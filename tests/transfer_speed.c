@@ -17,8 +17,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "kmod-transfer/transfer.h"
-#include "speed.h"
 
 #define MIB 1048576u
 #define N_ROUNDS 301
@@ -27,22 +27,9 @@
 struct way {
 	int fd;
 	int n_pieces;
-	uint64_t call_ns[N_ROUNDS];
-	uint64_t copy_ns[N_ROUNDS]; /* of it, in the driver; the last piece only */
+	double call_ns[N_ROUNDS];
+	double copy_ns[N_ROUNDS]; /* of it, in the driver; the last piece only */
 };
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static uint64_t median(uint64_t *values)
-{
-	qsort(values, N_ROUNDS, sizeof(*values), compare);
-	return values[N_ROUNDS / 2];
-}
 
 static void way_open(struct way *way, const char *path, int n_pieces)
 {
@@ -58,10 +45,10 @@ static void way_read(struct way *way, uint8_t *memory, int round)
 	int n = way->n_pieces;
 	struct iovec pieces[2] = { { memory, MIB / n }, { memory + MIB / n, MIB - MIB / n } };
 	struct transfer_last last;
-	uint64_t ns = now_ns();
+	uint64_t ns = measure_now_ns();
 	ssize_t got = n == 1 ? read(way->fd, memory, MIB) : readv(way->fd, pieces, n);
 
-	way->call_ns[round] = now_ns() - ns;
+	way->call_ns[round] = measure_now_ns() - ns;
 	if (got != MIB || read(way->fd, &last, sizeof(last)) != sizeof(last))
 		err(EXIT_FAILURE, "read");
 	way->copy_ns[round] = last.read_ns;
@@ -71,7 +58,7 @@ int main(int argc, char **argv)
 {
 	uint8_t *memory = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	static struct way direct, copied, native;
-	uint64_t call_ns, copy_ns, copied_ns;
+	double call_ns, copy_ns, copied_ns, native_ns;
 
 	if (argc < 2)
 		return 77;
@@ -87,20 +74,21 @@ int main(int argc, char **argv)
 		if (argc > 2)
 			way_read(&native, memory, round);
 	}
-	call_ns = median(direct.call_ns);
-	copy_ns = median(direct.copy_ns);
-	copied_ns = median(copied.call_ns);
+	call_ns = measure_median(direct.call_ns, N_ROUNDS);
+	copy_ns = measure_median(direct.copy_ns, N_ROUNDS);
+	copied_ns = measure_median(copied.call_ns, N_ROUNDS);
 	printf("read of 1 MiB: %.3f ms without copies, of which the driver copies for %.3f; %.3f ms copied\n",
 	       call_ns / 1e6, copy_ns / 1e6, copied_ns / 1e6);
 	if (!call_ns || !copy_ns) {
 		printf("the clock here is too coarse for ratios\n");
 		return 0;
 	}
-	printf("RATIO zero-copy-read-1MiB-vs-copy %.2f >=2.0\n", (double)copied_ns / call_ns);
+	printf("RATIO zero-copy-read-1MiB-vs-copy %.2f >=2.0\n", copied_ns / call_ns);
 	if (argc < 3)
 		return 0;
-	printf("on the device: %.3f ms, of which the driver copies for %.3f\n", median(native.call_ns) / 1e6,
-	       median(native.copy_ns) / 1e6);
-	printf("RATIO zero-copy-read-1MiB-vs-native %.2f >=0.9\n", (double)median(native.copy_ns) / copy_ns);
+	native_ns = measure_median(native.copy_ns, N_ROUNDS);
+	printf("on the device: %.3f ms, of which the driver copies for %.3f\n",
+	       measure_median(native.call_ns, N_ROUNDS) / 1e6, native_ns / 1e6);
+	printf("RATIO zero-copy-read-1MiB-vs-native %.2f >=0.9\n", native_ns / copy_ns);
 	return 0;
 }

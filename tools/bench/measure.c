@@ -89,7 +89,7 @@ static int compare_doubles(const void *a, const void *b)
 
 double measure_median(const double *values, uint32_t n)
 {
-	double sorted[MEASURE_SLICES_MAX];
+	double sorted[MEASURE_MEDIAN_MAX];
 
 	if (!n)
 		return 0;

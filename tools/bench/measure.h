@@ -22,6 +22,7 @@
 #define HISTOGRAM_BUCKETS (HISTOGRAM_SUB * (HISTOGRAM_TOP - HISTOGRAM_BITS + 1))
 
 #define MEASURE_SLICES_MAX 64
+#define MEASURE_MEDIAN_MAX 512
 
 struct histogram {
 	uint64_t n;
@@ -60,7 +61,7 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 uint64_t histogram_percentile(const struct histogram *histogram, uint32_t ten_thousandths);
 
 /* The median of `n` values, which are left in place; 0 for none. n is at most
- * MEASURE_SLICES_MAX. */
+ * MEASURE_MEDIAN_MAX. */
 double measure_median(const double *values, uint32_t n);
 
 /* Notes a slice's end: `n` operations that moved `n_bytes` in `ns` nanoseconds. */
