@@ -2,8 +2,8 @@
 /*
  * pages_hostile: in a Xen guest in place of paradice-guestd, which must not run: a guest
  * that tells grant references which are none, too few, twice, or which it takes back
- * meanwhile. hostd must say so and go on. Uses the host's device paradice/transfer
- * (tests/kmod-transfer).
+ * meanwhile, and that keeps the rings of a session that has ended. hostd must say so and go
+ * on. Uses the host's device paradice/transfer (tests/kmod-transfer).
  */
 #include "config.h"
 
@@ -97,10 +97,15 @@ static void connect_host(void)
 	grants_make();
 }
 
-static void disconnect_host(void)
+static void grants_end(void)
 {
 	munmap(granted.memory, N_PAGES * PROTO_PAGE);
 	close(granted.fd);
+}
+
+static void disconnect_host(void)
+{
+	grants_end();
 	raw_fini(&evil);
 }
 
@@ -220,6 +225,26 @@ START_TEST(taken_back)
 }
 END_TEST
 
+/* A guest whose session has ended keeps the rings, and writes to them when they are the next
+ * session's. (It cannot have that one, too: the event channel's other end is still bound.) */
+START_TEST(rings_kept)
+{
+	static const uint8_t noise[4096] = { 0xff };
+	struct raw stays = evil;
+
+	raw_put(&stays, noise, sizeof(noise));
+	raw_expect_end(&stays);
+	grants_end();
+	raw_rest_ms(7000); /* hostd waits for 5 s that it lets go */
+	raw_publish(&stays, 0x12345678);
+	raw_rest_ms(500);
+	raw_publish(&stays, 0);
+	raw_fini(&stays);
+	connect_host();
+	works();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("pages_hostile");
@@ -233,5 +258,6 @@ int main(void)
 	tcase_add_test(tcase, the_same_twice);
 	tcase_add_test(tcase, over_the_quota);
 	tcase_add_test(tcase, taken_back);
+	tcase_add_test(tcase, rings_kept);
 	return suite_run("pages_hostile", tcase);
 }

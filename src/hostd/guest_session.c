@@ -209,6 +209,7 @@ static int send_start(struct guest *guest, int connection)
 	strncpy(start.name, guest->name, sizeof(start.name) - 1);
 	if (!guest->rings)
 		return broker_send(guest->session.broker, &start, connection);
+	vchan_rings_renew(guest->rings);
 	start.event_port = vchan_rings_port(guest->rings);
 	r = broker_send(guest->session.broker, &start, vchan_rings_event_fd(guest->rings));
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hostd/vchan_rings.h"
+#include "proto/log.h"
 #include "proto/transport.h"
 
 #ifdef HAVE_XEN
@@ -24,6 +25,10 @@
 #define PAGE 4096u
 #define RING_PAGES (VCHAN_RING_SIZE / PAGE)
 #define N_PAGES (1 + 2 * RING_PAGES)
+/* How many grants that a domain still maps Linux tries to get back each second (Linux'
+ * Documentation/ABI/testing/sysfs-module; 0 for all, and 10 if nobody says otherwise). */
+#define RECLAIM "/sys/module/grant_table/parameters/free_per_iteration"
+#define RECLAIM_ENOUGH 1024
 
 struct vchan_rings {
 	uint32_t domid;
@@ -35,6 +40,24 @@ struct vchan_rings {
 	uint32_t ring_ref; /* its grant */
 	char path[64]; /* in the xenstore, below our own domain's */
 };
+
+/* The rings of a hostd that has died go back while their guest may still map them: of one that
+ * dies again and again, faster than ten a second. */
+static void reclaim_sooner(void)
+{
+	FILE *file = fopen(RECLAIM, "r+e"); /* older kernels do not have it */
+	unsigned int n;
+
+	if (!file)
+		return;
+	if (fscanf(file, "%u", &n) == 1 && n != 0 && n < RECLAIM_ENOUGH) {
+		rewind(file);
+		fprintf(file, "%d", RECLAIM_ENOUGH);
+	}
+	if (fclose(file) != 0)
+		log_warning("%s: %s; should this daemon be killed often, write %d to it", RECLAIM, strerror(errno),
+			    RECLAIM_ENOUGH);
+}
 
 /* Grants the pages: libxengntshr would take its file's right to map them away. */
 static int pages_make(struct vchan_rings *rings)
@@ -104,6 +127,7 @@ int vchan_rings_new(uint32_t domid, struct vchan_rings **ringsp)
 		return -ENOMEM;
 	rings->domid = domid;
 	snprintf(rings->path, sizeof(rings->path), "data/paradice/%u", domid);
+	reclaim_sooner();
 	r = pages_make(rings);
 	if (r == 0)
 		r = page_map(rings);
@@ -174,15 +198,18 @@ static bool say(struct xs_handle *xs, struct vchan_rings *rings, const char *nam
 	       xs_set_permissions(xs, XBT_NULL, path, permissions, 2);
 }
 
+void vchan_rings_renew(struct vchan_rings *rings)
+{
+	/* What the last guest has left there does not count. */
+	memcpy(rings->page, rings->fresh, sizeof(rings->fresh));
+}
+
 int vchan_rings_offer(struct vchan_rings *rings)
 {
-	struct vchan_interface *page = rings->page;
 	struct xs_handle *xs;
 	int r = 0;
 
-	/* What the last guest has left there does not count. */
-	memcpy(page, rings->fresh, sizeof(rings->fresh));
-	__atomic_store_n(&page->srv_live, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&rings->page->srv_live, 1, __ATOMIC_SEQ_CST);
 	xs = xs_open(0);
 	if (!xs)
 		return errno ? -errno : -ENOENT;
@@ -239,6 +266,10 @@ uint32_t vchan_rings_port(const struct vchan_rings *rings)
 bool vchan_rings_let_go(const struct vchan_rings *rings)
 {
 	return true;
+}
+
+void vchan_rings_renew(struct vchan_rings *rings)
+{
 }
 
 int vchan_rings_offer(struct vchan_rings *rings)

@@ -4,11 +4,11 @@
  * after the other.
  *
  * A session that granted its own would, each time that one ends, leave 129 grants to Linux,
- * which gets back ten a second of those that the domain still maps (grant-table.c), and none
+ * which gets back some a second of those that the domain still maps (grant-table.c), and none
  * that it never lets go. By default there are 32,768 for all guests.
  *
  * Lifetime: vchan_rings_new() … vchan_rings_free() by the supervisor, for a domain that
- * runs. Between vchan_rings_offer() and vchan_rings_withdraw() a session has them.
+ * runs. Between vchan_rings_renew() and vchan_rings_withdraw() a session has them.
  * Supervisor's main thread only. If the supervisor and the session die, Linux tells the
  * guest (UNMAP_NOTIFY in xen/gntalloc.h).
  */
@@ -36,8 +36,10 @@ uint32_t vchan_rings_port(const struct vchan_rings *rings);
 /* False while a guest of an earlier session has them mapped, as it says itself. */
 bool vchan_rings_let_go(const struct vchan_rings *rings);
 
-/* Makes them as new and tells the domain in the xenstore where they are. 0 or negative
- * errno. */
+/* Makes them as new. Before a session has them: it goes on from the indices that it finds. */
+void vchan_rings_renew(struct vchan_rings *rings);
+
+/* Tells the domain in the xenstore where they are. 0 or negative errno. */
 int vchan_rings_offer(struct vchan_rings *rings);
 
 /* The session is gone: the guest is told, and the xenstore says no more. */
