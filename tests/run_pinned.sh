@@ -37,7 +37,11 @@ modprobe vivid n_devs=2 node_types=0x1,0x1 multiplanar=1,2 vid_cap_nr=0,1
 modprobe -q fuse || true
 [ -e /sys/module/mmhelper ] || insmod /lib/modules/$(uname -r)/updates/mmhelper.ko
 insmod /share/transfer.ko
-[ "$PARADICE_RIG" = loopback ] || sh /share/ears.sh >/tmp/ears.log 2>&1 &
+if [ "$PARADICE_RIG" != loopback ]; then
+	sh /share/ears.sh >/tmp/ears.log 2>&1 &
+	# As if there were many guests: hostd has to ask for more.
+	echo 100 >/sys/module/xen_gntalloc/parameters/limit
+fi
 for camera in video0 video1; do
 	v4l2-ctl -d /dev/$camera -c test_pattern=0,osd_text_mode=2
 done
@@ -137,6 +141,13 @@ echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]
 EOF
 
+cat >"$share/limit.sh" <<'EOF'
+. /share/there.sh
+same "limit of gntalloc" 229 "$(there 'cat /sys/module/xen_gntalloc/parameters/limit')"
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
+EOF
+
 cat >"$share/guest.sh" <<'EOF'
 export LD_LIBRARY_PATH=/share
 native=
@@ -159,6 +170,7 @@ for case in $CASES; do
 		systemctl stop paradice-guestd
 		modprobe xen-gntalloc
 		/share/pages_hostile || status=1
+		sh /share/limit.sh || status=1
 		;;
 	*) sh /share/$case.sh $FIRST $SECOND ;;
 	esac

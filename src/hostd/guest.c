@@ -173,8 +173,7 @@ static bool rings_ready(struct guest *guest)
 	if (!guest->rings) {
 		r = vchan_rings_new(guest->domid, &guest->rings);
 		if (r < 0) {
-			log_error("guest \"%s\": no rings for domain %u: %s; is xen-gntalloc loaded, and has its "
-				  "limit= 129 pages for each guest?; trying again",
+			log_error("guest \"%s\": no rings for domain %u: %s; is xen-gntalloc loaded?; trying again",
 				  guest->name, guest->domid, strerror(-r));
 			retry_in(guest, BACKOFF_MAX_US);
 			return false;

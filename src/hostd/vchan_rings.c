@@ -29,6 +29,9 @@
  * Documentation/ABI/testing/sysfs-module; 0 for all, and 10 if nobody says otherwise). */
 #define RECLAIM "/sys/module/grant_table/parameters/free_per_iteration"
 #define RECLAIM_ENOUGH 1024
+/* How many pages all files of gntalloc may have in all (gntalloc.c; 1,024). */
+#define LIMIT "/sys/module/xen_gntalloc/parameters/limit"
+#define LIMIT_MAX 32768 /* a domain has no more grants by default */
 
 struct vchan_rings {
 	uint32_t domid;
@@ -41,22 +44,51 @@ struct vchan_rings {
 	char path[64]; /* in the xenstore, below our own domain's */
 };
 
+/* What a parameter of the kernel is, or 0 where there is none. */
+static unsigned int parameter(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned int n = 0;
+
+	if (file && fscanf(file, "%u", &n) != 1)
+		n = 0;
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/* True if it is `n` now. */
+static bool parameter_set(const char *path, unsigned int n)
+{
+	FILE *file = fopen(path, "we");
+	bool fine = file && fprintf(file, "%u", n) > 0;
+
+	if (file && fclose(file) != 0)
+		fine = false;
+	if (!fine)
+		log_warning("%s: %s; it should be %u", path, strerror(errno), n);
+	return fine;
+}
+
 /* The rings of a hostd that has died go back while their guest may still map them: of one that
  * dies again and again, faster than ten a second. */
 static void reclaim_sooner(void)
 {
-	FILE *file = fopen(RECLAIM, "r+e"); /* older kernels do not have it */
-	unsigned int n;
+	unsigned int n = parameter(RECLAIM); /* older kernels do not have it */
 
-	if (!file)
-		return;
-	if (fscanf(file, "%u", &n) == 1 && n != 0 && n < RECLAIM_ENOUGH) {
-		rewind(file);
-		fprintf(file, "%d", RECLAIM_ENOUGH);
-	}
-	if (fclose(file) != 0)
-		log_warning("%s: %s; should this daemon be killed often, write %d to it", RECLAIM, strerror(errno),
-			    RECLAIM_ENOUGH);
+	if (n != 0 && n < RECLAIM_ENOUGH)
+		(void)parameter_set(RECLAIM, RECLAIM_ENOUGH);
+}
+
+/* For a guest more. */
+static bool limit_raise(void)
+{
+	unsigned int n = parameter(LIMIT);
+
+	if (n == 0 || n > LIMIT_MAX - N_PAGES || !parameter_set(LIMIT, n + N_PAGES))
+		return false;
+	log_info("%s: %u pages instead of %u, for one guest more", LIMIT, n + N_PAGES, n);
+	return true;
 }
 
 /* Grants the pages: libxengntshr would take its file's right to map them away. */
@@ -64,7 +96,7 @@ static int pages_make(struct vchan_rings *rings)
 {
 	struct ioctl_gntalloc_alloc_gref *alloc;
 	struct vchan_interface *fresh = (void *)rings->fresh;
-	int r = 0;
+	int r;
 
 	rings->memory_fd = open("/dev/xen/gntalloc", O_RDWR | O_CLOEXEC);
 	if (rings->memory_fd < 0)
@@ -75,10 +107,11 @@ static int pages_make(struct vchan_rings *rings)
 	alloc->domid = rings->domid;
 	alloc->flags = GNTALLOC_FLAG_WRITABLE;
 	alloc->count = N_PAGES;
-	if (ioctl(rings->memory_fd, IOCTL_GNTALLOC_ALLOC_GREF, alloc) < 0)
-		r = -errno;
+	r = ioctl(rings->memory_fd, IOCTL_GNTALLOC_ALLOC_GREF, alloc) < 0 ? -errno : 0;
+	if (r == -ENOSPC && limit_raise())
+		r = ioctl(rings->memory_fd, IOCTL_GNTALLOC_ALLOC_GREF, alloc) < 0 ? -errno : 0;
 	/* The first allocation of a file begins there. */
-	else if (alloc->index)
+	if (r == 0 && alloc->index)
 		r = -EPROTO;
 	if (r == 0) {
 		fresh->left_order = fresh->right_order = VCHAN_RING_ORDER;
