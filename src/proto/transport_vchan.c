@@ -143,6 +143,20 @@ static void *served_map(int memory_fd, uint32_t at, size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* As if no event had ever come: the port may fire, and the file has nothing to read. An event
+ * is told of only where there was nothing to read (evtchn_interrupt()), so one entry too many in
+ * there would hide all that come. The last session may have left one, or the port masked. To
+ * unmask it once there was nothing to read is not enough: an event in between has an entry then,
+ * and the next one adds another. */
+static int events_renew(xenevtchn_handle *event, uint32_t port)
+{
+	do
+		if (xenevtchn_unmask(event, port) < 0)
+			return -errno;
+	while (xenevtchn_pending(event) >= 0);
+	return 0;
+}
+
 static int served_init(struct libxenvchan *vchan, int memory_fd, int event_fd, uint32_t port)
 {
 	vchan->is_server = 1;
@@ -166,13 +180,9 @@ static int served_init(struct libxenvchan *vchan, int memory_fd, int event_fd, u
 	vchan->write.buffer = served_map(memory_fd, PAGE + VCHAN_RING_SIZE, VCHAN_RING_SIZE);
 	if (!vchan->write.buffer)
 		return -errno;
-	/* What the last session has not taken would hide new events: Linux tells of one where
-	 * there was none (evtchn_interrupt()), and the port is masked until it is acknowledged. */
 	if (fcntl(event_fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	while (xenevtchn_pending(vchan->event) >= 0)
-		continue;
-	return xenevtchn_unmask(vchan->event, port) < 0 ? -errno : 0;
+	return events_renew(vchan->event, port);
 }
 
 int transport_vchan_serve(int memory_fd, int event_fd, uint32_t port, struct transport **tp)
