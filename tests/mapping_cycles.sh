@@ -10,6 +10,7 @@ parties=${*:-program guestd session hostd module}
 node=/dev/$CAMERA
 config=/etc/paradice
 module=/lib/modules/$(uname -r)/updates/mmhelper.ko
+: >/tmp/there.log
 mkfifo /tmp/held && exec 3<>/tmp/held
 # Systemd's own restarts take long, and end after some.
 systemctl stop paradice-guestd
@@ -78,23 +79,21 @@ guestd_kill() {
 	kill -9 $guestd
 	wait $guestd
 } 2>/dev/null
+# The module goes with the last mapping of a program, and the daemon's file.
+module_swap="for _ in \$(seq 100); do ! rmmod mmhelper || break; sleep 0.1; done 2>/dev/null; insmod $module 2>&1"
+# False if it could not be unloaded. Both domains at the same time: each has a processor.
 module_reload() {
+	if [ "$PARADICE_RIG" != loopback ]; then
+		there "systemctl stop paradice-hostd; $module_swap; systemctl start paradice-hostd" >/tmp/there.log &
+		reloading=$!
+	fi
 	guestd_kill
 	[ "$PARADICE_RIG" != loopback ] || hostd_kill
 	kill -9 $holder
-	# The last mapping goes with the program, the daemon's file with the daemon.
-	for _ in $(seq 100); do
-		! rmmod mmhelper 2>/tmp/rmmod.log || break
-		sleep 0.1
-	done
-	insmod $module || cat /tmp/rmmod.log
-	if [ "$PARADICE_RIG" = loopback ]; then
-		hostd_start
-	else
-		there "systemctl stop paradice-hostd; rmmod mmhelper; insmod $module; systemctl start paradice-hostd" \
-			>/dev/null
-	fi
+	eval "$module_swap" >/tmp/here.log
+	[ "$PARADICE_RIG" = loopback ] && hostd_start || wait $reloading
 	here_start
+	! grep . /tmp/here.log /tmp/there.log
 } 2>/dev/null
 
 # Without another program where the shell has the means: under emulation those are
@@ -128,7 +127,7 @@ cycle() {
 	guestd) guestd_kill; here_start ;;
 	session) session_kill ;;
 	hostd) hostd_restart ;;
-	module) module_reload ;;
+	module) module_reload || return 1 ;;
 	esac
 	kill -9 $holder 2>/dev/null
 	wait $holder 2>/dev/null
@@ -138,6 +137,10 @@ cycle() {
 if [ "$PARADICE_RIG" = loopback ]; then
 	systemctl stop paradice-hostd
 	hostd_start
+else
+	# A second a cycle would be systemd's pause.
+	there 'cd /run/systemd/system; mkdir paradice-hostd.service.d; (echo "[Service]"; echo "RestartSec=100ms") \
+		>paradice-hostd.service.d/cycles.conf; systemctl daemon-reload' >/dev/null
 fi
 here_start
 works || exit 1
