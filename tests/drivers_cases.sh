@@ -23,8 +23,8 @@ lane_sound="
 	uhid hidraw usb lsusb usbhid
 "
 lane_memory="
-	modetest drm_info drm_render stty shell stopped picocom serial console tun rtc hwclock rtcwake i2c lirc watchdog
-	loop random sg sg_more mtd memops memops_32 cec cec_messages
+	modetest drm_info drm_render stty shell stopped picocom serial console tun rtc hwclock rtcwake i2c gpio spi heap lirc
+	watchdog loop random sg sg_more mtd memops memops_32 cec cec_messages
 "
 
 # What tools/check runs in a Xen rig, where an emulated machine takes five times as long:
@@ -32,7 +32,7 @@ lane_memory="
 # the test driver's own tests, which touch memory in each way that there is.
 SHORT="
 	v4l2_edid media alsactl_store alsa_loop alsa_link alsa_open_waits udev libinput evtest fftest hidraw usb
-	modetest stty shell stopped tun rtc i2c lirc watchdog sg mtd memops memops_32
+	modetest stty shell stopped tun rtc i2c gpio lirc watchdog sg mtd memops memops_32
 "
 
 # lane, CASE...: those of its cases that are among the CASEs, or all without any

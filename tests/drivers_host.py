@@ -5,8 +5,9 @@
     drivers_host.py READY
 
 An input device of uinput's ("Paradice test input") that repeats a cycle of events
-and takes force feedback effects, and two terminals, /dev/ptyA and /dev/ptyB, that
-are the ends of one line. Makes the file READY when they are there; runs forever.
+and takes force feedback effects, two terminals, /dev/ptyA and /dev/ptyB, that are the
+ends of one line, and the device of a GPIO driver (hid-mcp2221), a HID device of uhid's.
+Makes the file READY when they are there; runs forever.
 """
 import fcntl
 import os
@@ -113,12 +114,62 @@ def make_line(selector):
             lambda a=this, b=other: os.write(b, os.read(a, 4096)))
 
 
+# ---- MCP2221A: four lines; its commands are in the data sheet, 3.1.11 and 3.1.12 ----
+
+# linux/uhid.h
+UHID_OUTPUT, UHID_CREATE2, UHID_INPUT2 = 6, 11, 12
+REPORT = 64
+# A vendor's own page, with an input and an output report of 64 bytes.
+DESCRIPTOR = bytes.fromhex("0600ff0901a1010903150026ff0075089540810209041500"
+                           "26ff00750895409102c0")
+GPIO_SET, GPIO_GET = 0x50, 0x51
+
+
+class Chip:
+    """The device's state: of each line its value, and 1 for an input."""
+
+    def __init__(self):
+        self.values, self.inputs = [0, 1, 0, 1], [1] * 4
+        self.fd = os.open("/dev/uhid", os.O_RDWR)
+        os.write(self.fd, struct.pack(
+            "=I128s64s64sHHIIII4096s", UHID_CREATE2, b"MCP2221", b"", b"",
+            len(DESCRIPTOR), 3, 0x04d8, 0x00dd, 0x100, 0, DESCRIPTOR))
+
+    def set_lines(self, asked):
+        """What to change: for each line four bytes, of value and direction."""
+        for line in range(4):
+            change, value, turn, way = asked[2 + 4 * line:6 + 4 * line]
+            if change:
+                self.values[line] = value
+            if turn:
+                self.inputs[line] = way
+        return bytes([asked[0], 0]) + asked[2:]
+
+    def get_lines(self, asked):
+        """Value and direction of each line."""
+        return bytes([asked[0], 0]) + bytes(
+            byte for pair in zip(self.values, self.inputs) for byte in pair)
+
+    def serve(self):
+        """One event of the kernel's."""
+        event = os.read(self.fd, 4380)
+        if struct.unpack_from("=I", event)[0] != UHID_OUTPUT:
+            return
+        size = struct.unpack_from("=H", event, 4 + 4096)[0]
+        asked = event[4:4 + size][-REPORT:]
+        answer = {GPIO_SET: self.set_lines, GPIO_GET: self.get_lines}.get(
+            asked[0], lambda asked: asked[:1])(asked)
+        os.write(self.fd, struct.pack("=IH4096s", UHID_INPUT2, REPORT, answer))
+
+
 def main():
     """Serve until killed."""
     selector = selectors.DefaultSelector()
     fd = make_input()
     selector.register(fd, selectors.EVENT_READ, lambda: serve_effects(fd))
     make_line(selector)
+    chip = Chip()
+    selector.register(chip.fd, selectors.EVENT_READ, chip.serve)
     with open(sys.argv[1], "w", encoding="ascii"):
         pass
     n, due = 0, time.monotonic()

@@ -103,6 +103,21 @@ case_i2c() {
 	i2ctransfer -y "$bus" r4@0x48 2>&1
 }
 
+case_gpio() {
+	[ -c /dev/gpiochip0 ] || skip "this kernel has no hid-mcp2221 with lines"
+	python3 "$share/drivers_buses.py" gpio /dev/gpiochip0
+}
+
+case_spi() {
+	[ -c /dev/spidev0.0 ] || skip "this kernel has no spi-lm70llp"
+	python3 "$share/drivers_buses.py" spi /dev/spidev0.0
+}
+
+case_heap() {
+	[ -c /dev/dma_heap/system ] || skip "this kernel has no DMA heap (Debian's 6.12 has)"
+	python3 "$share/drivers_buses.py" heap /dev/dma_heap/system
+}
+
 # Counts only: what failed stands in the whole output.
 case_memops() {
 	"$share/memops_test" /dev/memops

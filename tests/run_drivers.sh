@@ -50,10 +50,9 @@ cp "$top"/tests/drivers_* "$share"
 
 cat >"$share/host.sh" <<'EOF_HOST'
 modprobe -a vivid snd-aloop snd-dummy snd-virmidi snd-seq uinput virtio-gpu tun hidraw i2c-dev sg scsi_debug \
-	rtc-cmos rc-loopback ir-nec-decoder joydev uhid loop mtdram \
+	rtc-cmos rc-loopback ir-nec-decoder joydev uhid hid-mcp2221 loop mtdram parport_pc spi-lm70llp \
 	2>/dev/null
 modprobe softdog soft_noboot=1
-modprobe i2c-stub chip_addr=0x48
 insmod /share/memops.ko || exit 1
 ip tuntap add dev partun0 mode tun
 ip addr add 10.77.0.1/24 dev partun0
@@ -66,6 +65,21 @@ until [ -e /run/drivers-ready ]; do
 	sleep 0.1
 done
 udevadm settle --timeout=60
+# A bus at the parallel port, whose only chip is none of Linux's own drivers' here.
+for chip in /sys/bus/spi/devices/*; do
+	[ -e $chip ] || continue
+	[ ! -e $chip/driver ] || echo ${chip##*/} >$chip/driver/unbind
+	echo spidev >$chip/driver_override
+	echo ${chip##*/} >/sys/bus/spi/drivers/spidev/bind
+done
+# The chip is asked by the driver's probe, which nothing waits for.
+for _ in $(seq 100); do
+	[ ! -e /sys/module/hid_mcp2221 ] || [ -e /dev/gpiochip0 ] && break
+	sleep 0.1
+done
+# It has an I2C bus, too, and case_i2c takes the last one.
+modprobe i2c-stub chip_addr=0x48
+udevadm settle
 [ "$NATIVE" = 0 ] || sh /share/drivers_side.sh native $CASES
 [ -z "$EXTRA_HOST" ] || sh -c "$EXTRA_HOST"
 EOF_HOST
@@ -143,7 +157,10 @@ device() {
 	device watchdog "/dev/watchdog*" "*"
 	device console "/dev/tty[0-9]" "*"
 	device serial /dev/ttyS1 ttyS1
+	device gpio /dev/gpiochip0 gpiochip0
 	device random /dev/random random
+	device spi /dev/spidev0.0 spidev0.0
+	device heap /dev/dma_heap/system dma_heap/system
 	other=yes
 	device sg "/dev/sg*" "*"
 	device lirc "/dev/lirc*" "*"
@@ -164,7 +181,7 @@ device() {
 RIG_TIMEOUT=${RIG_TIMEOUT:-2400}
 cases_run=${cases:-$(for lane in $LANES; do lane_cases "$lane"; done | tr '\n' ' ')}
 # shellcheck disable=SC2086 # several words
-rig_run --qemu-arg -serial --qemu-arg null ${RIG_OPTIONS:-} \
+rig_run --qemu-arg -serial --qemu-arg null --qemu-arg -parallel --qemu-arg null ${RIG_OPTIONS:-} \
 	--host-run "CASES='$cases_run' NATIVE='${NATIVE:-}' EXTRA_HOST='${EXTRA_HOST:-}' sh /share/host.sh" \
 	--guest-run "CASES='$cases_run' ENGINES='$engines' ROUNDS=${ROUNDS:-1} EXTRA_GUEST='${EXTRA_GUEST:-}' sh /share/guest.sh" \
 	>/dev/null
