@@ -13,7 +13,7 @@
 #include "proto/channel.h"
 
 static const char *const keys[] = { "host", "frontend", "mount", "poll-us", "log-level",
-				    "zero-copy", "max-pinned" };
+				    "zero-copy", "max-pinned", "static-nodes" };
 #define DIRECT_FROM_DEFAULT (128u * 1024) /* where CUSE would split it */
 #define PAGES_PER_MIB 256u
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -107,6 +107,15 @@ static int set_pinned(struct guest_config *config, const char *value, const char
 	return 0;
 }
 
+static int set_static(struct guest_config *config, const char *value, const char **whyp)
+{
+	*whyp = "write keep or replace";
+	if (strcmp(value, "keep") != 0 && strcmp(value, "replace") != 0)
+		return -EINVAL;
+	config->replace_static = strcmp(value, "replace") == 0;
+	return 0;
+}
+
 int config_set(struct guest_config *config, const char *key, const char *value, const char **whyp)
 {
 	if (strcmp(key, "host") == 0)
@@ -123,6 +132,8 @@ int config_set(struct guest_config *config, const char *key, const char *value, 
 		return set_direct(config, value, whyp);
 	if (strcmp(key, "max-pinned") == 0)
 		return set_pinned(config, value, whyp);
+	if (strcmp(key, "static-nodes") == 0)
+		return set_static(config, value, whyp);
 	if (strcmp(key, "log-level") == 0) {
 		*whyp = "write error, warning, info, debug or trace";
 		return log_level_parse(value, &config->log_level);

@@ -21,6 +21,7 @@ struct guest_config {
 	int poll_us;
 	uint64_t direct_from; /* bytes: calls without copies from this size up; 0: none */
 	uint32_t max_pinned; /* pages of programs' memory at a time */
+	bool replace_static; /* files in /dev without a driver make room for nodes */
 	enum log_level log_level;
 };
 

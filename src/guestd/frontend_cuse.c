@@ -8,12 +8,18 @@
  * uses that major number for nothing else: some programs tell a class by it. The
  * kernel has about a hundred major numbers to give away, so all other nodes share one:
  * it chooses that for the first of them.
+ *
+ * A static node is a file in /dev that kmod has made at boot (kmod-static-nodes.service),
+ * so that opening it loads the driver (snd/seq, uinput, net/tun). With static-nodes =
+ * replace one whose driver is not there is put aside as long as a node has its name.
  */
 #include "config.h"
 
 #include <cuse_lowlevel.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +215,61 @@ static bool node_exists(const char *path, dev_t *numberp)
 	return true;
 }
 
+/* True if the file is a character device that no driver of this machine serves now. Some
+ * drivers are not in sysfs, all are in /proc/devices. */
+static bool static_node(const struct guest *guest, const char *path)
+{
+	char link[64];
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+		return false;
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	return access(link, F_OK) < 0 &&
+	       (major(st.st_rdev) == MISC_MAJOR || !major_taken(guest, major(st.st_rdev)));
+}
+
+/* Where a static node is meanwhile; a guestd that is killed leaves it to the next one. */
+static void static_node_aside(const char *path, char aside[PATH_MAX])
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	snprintf(aside, PATH_MAX, "%.*s.%s-static", (int)(name - path), path, name);
+}
+
+/* False if the name is not free afterwards. */
+static bool name_free(const struct node *node, const char *path)
+{
+	const char *mend = "give the device another name in the host's hostd.conf";
+	char aside[PATH_MAX];
+
+	if (!node_exists(path, NULL))
+		return true;
+	if (static_node(node->guest, path)) {
+		static_node_aside(path, aside);
+		if (node->guest->config->replace_static && rename(path, aside) == 0) {
+			log_info("node \"%s\": %s has no driver here and is put aside", node->name, path);
+			return true;
+		}
+		if (!node->guest->config->replace_static)
+			mend = "its driver is not loaded here: write static-nodes = replace in guestd.conf, or "
+			       "give the device another name in the host's hostd.conf";
+	}
+	log_error("node \"%s\": %s exists already: %s", node->name, path, mend);
+	return false;
+}
+
+/* The node is gone: what was in its place is there again. */
+static void static_node_back(const struct node *node)
+{
+	char path[sizeof("/dev/") + PROTO_NAME_MAX], aside[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/dev/%s", node->name);
+	static_node_aside(path, aside);
+	if (access(aside, F_OK) == 0 && !node_exists(path, NULL) && rename(aside, path) < 0)
+		log_warning("node \"%s\": %s cannot be made %s again: %s", node->name, aside, path, strerror(errno));
+}
+
 static void node_close(struct cuse_node *cuse)
 {
 	/* Destroying the session closes the descriptor; the kernel then removes
@@ -294,15 +355,13 @@ static int cuse_node_add(struct node *node)
 	int r;
 
 	snprintf(path, sizeof(path), "/dev/%s", node->name);
-	if (node_exists(path, NULL)) {
-		log_error("node \"%s\": %s exists already: give the device another name in the host's "
-			  "hostd.conf", node->name, path);
+	if (!name_free(node, path))
 		return -EEXIST;
-	}
 	r = node_make(node, path);
 	if (r < 0) {
 		log_error("node \"%s\": CUSE: %s%s", node->name, strerror(-r),
 			  r == -ENOENT ? ": modprobe cuse" : "");
+		static_node_back(node);
 		return r;
 	}
 	r = mapping_adopt(node, path, cuse_node_serve);
@@ -317,6 +376,7 @@ static int cuse_node_add(struct node *node)
 	if (r < 0) {
 		log_error("node \"%s\": epoll: %s", node->name, strerror(-r));
 		node_close(cuse);
+		static_node_back(node);
 	}
 	return r;
 }
@@ -329,6 +389,7 @@ static void cuse_node_remove(struct node *node)
 	reader_leave(node->guest, cuse->source.session);
 	guest_unwatch(node->guest, cuse->source.fd);
 	node_close(cuse);
+	static_node_back(node);
 }
 
 static void cuse_serve(struct guest *guest, void *what)

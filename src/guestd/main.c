@@ -14,7 +14,7 @@
 const char *argp_program_version = "paradice-guestd " PACKAGE_VERSION;
 
 enum { KEY_FRONTEND = 256, KEY_MOUNT, KEY_POLL_US, KEY_LOG_LEVEL, KEY_HOST, KEY_ZERO_COPY, KEY_MAX_PINNED,
-       KEY_FOREGROUND };
+       KEY_STATIC_NODES, KEY_FOREGROUND };
 
 static const struct argp_option options[] = {
 	{ "config", 'c', "FILE", 0, "Read FILE instead of " SYSCONFDIR "/paradice/guestd.conf", 0 },
@@ -25,19 +25,21 @@ static const struct argp_option options[] = {
 	{ "log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warning, info, debug or trace", 0 },
 	{ "zero-copy", KEY_ZERO_COPY, "off|BYTES", 0, "Reads and writes of this size and more are not copied", 0 },
 	{ "max-pinned", KEY_MAX_PINNED, "MIB", 0, "Most memory of programs that the host works in", 0 },
+	{ "static-nodes", KEY_STATIC_NODES, "keep|replace", 0,
+	  "Whether a file in /dev whose driver is not loaded makes room for a node", 0 },
 	{ "foreground", KEY_FOREGROUND, NULL, 0, "Stay in the foreground", 0 },
 	{ 0 },
 };
 
 struct arguments {
 	const char *config;
-	const char *values[7]; /* of the keys that override the file */
+	const char *values[8]; /* of the keys that override the file */
 	bool foreground;
 };
 
 /* Options that are keys of the file, in the order of their numbers. */
 static const char *const overrides[] = { "frontend", "mount", "poll-us", "log-level", "host",
-					 "zero-copy", "max-pinned" };
+					 "zero-copy", "max-pinned", "static-nodes" };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -47,7 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->config = arg;
 	else if (key == KEY_FOREGROUND)
 		arguments->foreground = true;
-	else if (key >= KEY_FRONTEND && key <= KEY_MAX_PINNED)
+	else if (key >= KEY_FRONTEND && key <= KEY_STATIC_NODES)
 		arguments->values[key - KEY_FRONTEND] = arg;
 	else if (key == ARGP_KEY_ARG)
 		argp_error(state, "\"%s\" is not an option; what to serve is said in the host's hostd.conf", arg);
