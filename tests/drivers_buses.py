@@ -28,8 +28,8 @@ def lines_request(version, offsets, flags):
     """The request of lines for a consumer "Paradice", and its command."""
     if version == 1:
         data = bytearray(364)           # struct gpiohandle_request
-        struct.pack_into("=16I", data, 0, *offsets, *[0] * (16 - len(offsets)))
-        struct.pack_into("=4xI", data, 252, flags)
+        struct.pack_into(f"={len(offsets)}I", data, 0, *offsets)
+        struct.pack_into("=I", data, 256, flags)
         data[324:332] = b"Paradice"
         struct.pack_into("=I", data, 356, len(offsets))
         return code(BOTH, GPIO, 0x03, 364), data

@@ -3,8 +3,8 @@
 # tests/run_cycles.sh RIG BUILD N [PARTY…]: N times for each party (program, guestd, session,
 # hostd, module), a program maps a buffer of vivid, the party is killed and started again,
 # and what is left is counted before and after (tests/mapping_cycles.sh, of which
-# run_mapping.sh does some few). Takes, for each N, some 5 s in loopback and 15 s in xen-pvh
-# (0.8, 1.3, 2.3, 5 and 6): RIG_TIMEOUT bounds it.
+# run_mapping.sh does some few). Takes, for each N, some 5 s in loopback and 13 s in xen-pvh
+# (0.8, 1.3, 2.3, 4.1 and 4.5): RIG_TIMEOUT bounds it.
 # Prints "N passed, N failed, N skipped". Needs a build with --enable-kmod.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
