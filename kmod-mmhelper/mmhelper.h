@@ -18,8 +18,8 @@
 /*
  * ---- guest ----
  *
- * A program's mmap(2), lseek(2), fcntl(O_ASYNC), and large read(2) or write(2), on an
- * adopted node, and what it says of the place in pread(2) or pwrite(2), becomes an ioctl
+ * A program's mmap(2), lseek(2), fcntl(O_ASYNC), and large read(2), pread(2) or the like, on
+ * an adopted node, and what it says of the place in a small pread(2), becomes an ioctl
  * of that node for its CUSE daemon: this command, and a token as argument. The daemon
  * fetches what is asked by the token, supplies the result, and answers the ioctl with 0,
  * or with a negative errno for the program.
@@ -36,8 +36,9 @@ enum mmhelper_kind {
 	MMHELPER_SEEK, /* offset, and whence in flags */
 	MMHELPER_ASYNC, /* flags: 1 on, 0 off */
 	MMHELPER_NAME, /* what the daemon calls this open file: for ASK, a RESULT */
-	/* read(2) or write(2) of `length` bytes at address `offset`; flags: of the open
-	 * file. RESULT is the call's; without one CUSE serves it, piece by piece. */
+	/* read(2) or write(2) of `length` bytes at `address`; flags: of the open file;
+	 * offset: pread(2)'s or pwrite(2)'s, or MMHELPER_OWN_POSITION. RESULT is the call's;
+	 * without one CUSE serves it, piece by piece. */
 	MMHELPER_READ,
 	MMHELPER_WRITE,
 	/* The next `length` bytes that this thread reads or writes on the file by CUSE's
@@ -45,6 +46,8 @@ enum mmhelper_kind {
 	 * Length 0: there are no more. */
 	MMHELPER_AT,
 };
+
+#define MMHELPER_OWN_POSITION 0x6d6d68656c706572LL /* the file's; no device is so large */
 
 #define MMHELPER_MAP_READ 1u
 #define MMHELPER_MAP_WRITE 2u /* now, or by mprotect(2) later */
@@ -56,6 +59,7 @@ struct mmhelper_fetch {
 	__u32 flags; /* out */
 	__s64 offset; /* out: bytes */
 	__u64 length; /* out: bytes */
+	__u64 address; /* out: READ, WRITE: of the program's buffer */
 	__u64 file; /* out: ASYNC: the open file's number for MMHELPER_SIGNAL */
 };
 
@@ -64,7 +68,9 @@ struct mmhelper_fetch {
 struct mmhelper_adopt {
 	__s32 fd;
 	__u32 flags; /* zero */
-	__u64 direct_from; /* bytes: READ and WRITE are asked from this size up; 0: never */
+	/* READ and WRITE are asked where a buffer ends so many bytes behind the begin of its
+	 * first page, or more: that is where CUSE would split a call. 0: never. */
+	__u64 direct_from;
 };
 
 #define MMHELPER_SUPPLY_TRACKED 1u /* tell of its end, and end it with this file */

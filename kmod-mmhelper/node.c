@@ -29,10 +29,6 @@
 
 #include "internal.h"
 
-/* f_pos of a node's open file, whose true position is the daemon's: what is to be read
- * or written elsewhere comes from pread(2) and the like. No device is so large. */
-#define OWN_POSITION 0x6d6d68656c706572LL
-
 struct mmh_node {
 	struct list_head entry;
 	struct rcu_head rcu;
@@ -114,7 +110,8 @@ int node_fetch(struct mmh_daemon *daemon, struct mmhelper_fetch *fetch)
 	struct mmh_request *request;
 	int r = -ENOENT;
 
-	if (fetch->kind || fetch->flags || fetch->offset || fetch->length || fetch->file)
+	if (fetch->kind || fetch->flags || fetch->offset || fetch->length || fetch->address ||
+	    fetch->file)
 		return -EINVAL;
 	bucket = request_lock(fetch->token);
 	request = request_find(bucket, fetch->token, REQUEST_ASKED);
@@ -360,18 +357,23 @@ static long node_compat_ioctl(struct file *file, unsigned int command, unsigned 
 
 /* ---- read and write ---- */
 
+static unsigned long buffer_address(const struct iov_iter *iter)
+{
+	return (unsigned long)iter->ubuf + iter->iov_offset;
+}
+
 /* Whether the daemon shall have a call as a whole. */
 static bool is_direct(struct kiocb *iocb, const struct iov_iter *iter)
 {
 	struct mmh_node *node;
 	bool direct;
 
-	if (!iter_is_ubuf(iter) || !is_sync_kiocb(iocb) || (iocb->ki_flags & IOCB_NOWAIT) ||
-	    iocb->ki_pos != OWN_POSITION)
+	if (!iter_is_ubuf(iter) || !is_sync_kiocb(iocb) || (iocb->ki_flags & IOCB_NOWAIT))
 		return false;
 	rcu_read_lock();
 	node = node_of(iocb->ki_filp);
-	direct = node && node->direct_from && iov_iter_count(iter) >= node->direct_from;
+	direct = node && node->direct_from &&
+		 offset_in_page(buffer_address(iter)) + iov_iter_count(iter) >= node->direct_from;
 	rcu_read_unlock();
 	return direct;
 }
@@ -383,7 +385,8 @@ static bool direct_run(struct kiocb *iocb, struct iov_iter *iter, enum mmhelper_
 	struct mmh_request request = {
 		.ask.kind = kind,
 		.ask.flags = iocb->ki_filp->f_flags,
-		.ask.offset = (s64)((unsigned long)iter->ubuf + iter->iov_offset),
+		.ask.offset = iocb->ki_pos,
+		.ask.address = buffer_address(iter),
 		.ask.length = iov_iter_count(iter),
 	};
 
@@ -408,7 +411,7 @@ static ssize_t cuse_run(struct kiocb *iocb, struct iov_iter *iter, cuse_serve se
 	};
 	ssize_t n, r;
 
-	if (iocb->ki_pos == OWN_POSITION || !request.ask.length)
+	if (iocb->ki_pos == MMHELPER_OWN_POSITION || !request.ask.length)
 		return serve(iocb, iter);
 	r = request_run(iocb->ki_filp, &request);
 	if (r)
@@ -470,12 +473,14 @@ static int node_fasync(int fd, struct file *file, int on)
 
 /* ---- open ---- */
 
+/* An open file's true position is the daemon's; a call that begins elsewhere is one of
+ * pread(2)'s kind. */
 static int node_open(struct inode *inode, struct file *file)
 {
 	int r = restarted(cuse_fops->open(inode, file));
 
 	if (r == 0)
-		file->f_pos = OWN_POSITION;
+		file->f_pos = MMHELPER_OWN_POSITION;
 	return r;
 }
 

@@ -34,7 +34,7 @@ static void *call_main(void *argument)
 	if (call->poll)
 		call->result = driver_call((long)&pfd, 1, 0, 0, SYS_ppoll);
 	else
-		call->result = driver_read(call->fd, call->data, sizeof(call->data));
+		call->result = driver_read(call->fd, call->data, sizeof(call->data), false, 0);
 	__atomic_store_n(&call->done, true, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -59,14 +59,14 @@ START_TEST(result_as_the_kernel_says)
 	char data[4];
 
 	ck_assert_int_eq(pipe(ends), 0);
-	ck_assert_int_eq(driver_write(ends[1], "abc", 3), 3);
+	ck_assert_int_eq(driver_write(ends[1], "abc", 3, false, 0), 3);
 	ck_assert_int_eq(driver_ioctl(ends[0], FIONREAD, &n), 0);
 	ck_assert_int_eq(n, 3);
-	ck_assert_int_eq(driver_read(ends[0], data, sizeof(data)), 3);
+	ck_assert_int_eq(driver_read(ends[0], data, sizeof(data), false, 0), 3);
 	ck_assert_mem_eq(data, "abc", 3);
-	ck_assert_int_eq(driver_read(ends[1], data, 1), -EBADF);
-	ck_assert_int_eq(driver_pread(ends[0], data, 1, 0), -ESPIPE);
-	ck_assert_int_eq(driver_pwrite(ends[1], data, 1, 0), -ESPIPE);
+	ck_assert_int_eq(driver_read(ends[1], data, 1, false, 0), -EBADF);
+	ck_assert_int_eq(driver_read(ends[0], data, 1, true, 0), -ESPIPE);
+	ck_assert_int_eq(driver_write(ends[1], data, 1, true, 0), -ESPIPE);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -78,8 +78,8 @@ START_TEST(position_is_the_fourth)
 	char data[4] = "";
 
 	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(driver_pwrite(fileno(file), "xyz", 3, 5), 3);
-	ck_assert_int_eq(driver_pread(fileno(file), data, 2, 6), 2);
+	ck_assert_int_eq(driver_write(fileno(file), "xyz", 3, true, 5), 3);
+	ck_assert_int_eq(driver_read(fileno(file), data, 2, true, 6), 2);
 	ck_assert_str_eq(data, "yz");
 	fclose(file);
 }

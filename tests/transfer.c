@@ -83,31 +83,42 @@ static void pause_ms(unsigned int ms)
 
 /* ---- what is transferred ---- */
 
-/* Sizes around pages, and begins that are none. */
+#define OWN_POSITION (-1)
+
+/* `position` is pread(2)'s and pwrite(2)'s, or OWN_POSITION. */
+static void whole_call(int fd, uint8_t *data, size_t size, off_t position)
+{
+	bool own = position == OWN_POSITION;
+	struct transfer_last last;
+
+	memset(data - 1, 0x5a, size + 2);
+	ck_assert_int_eq(own ? read(fd, data, size) : pread(fd, data, size, position), size);
+	filled(data, size);
+	ck_assert_uint_eq(data[-1], 0x5a);
+	ck_assert_uint_eq(data[size], 0x5a);
+	data[size / 2] ^= 0xff;
+	ck_assert_int_eq(own ? write(fd, data, size) : pwrite(fd, data, size, position), size);
+	last = last_of(fd);
+	ck_assert_uint_eq(last.read_size, size);
+	ck_assert_uint_eq(last.read_offset, own ? 0 : position);
+	ck_assert_uint_eq(last.write_size, size);
+	ck_assert_uint_eq(last.write_offset, own ? 0 : position);
+	ck_assert_uint_eq(last.write_sum, sum_of(data, size));
+}
+
+/* Sizes around pages and where CUSE splits, and begins that are no page's. */
 START_TEST(whole_calls)
 {
-	static const size_t sizes[] = { SPLIT, SPLIT + 1, 3 * SPLIT - 1, MIB, 5 * MIB + 77, 17 * MIB };
+	static const size_t sizes[] = { SPLIT - 2048, SPLIT - 1, SPLIT, SPLIT + 1,
+					3 * SPLIT - 1, MIB, 5 * MIB + 77, 17 * MIB };
 	static const size_t firsts[] = { 0, 1, 2048, PAGE - 1 };
+	static const off_t positions[] = { OWN_POSITION, 0, INT64_C(5) << 32 };
 	uint8_t *memory = memory_new(18 * MIB);
 	int fd = node_open(0);
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		for (size_t j = 0; j < sizeof(firsts) / sizeof(firsts[0]); j++) {
-			uint8_t *data = memory + PAGE + firsts[j];
-			size_t size = sizes[i];
-
-			memset(memory, 0x5a, size + 3 * PAGE);
-			ck_assert_int_eq(read(fd, data, size), size);
-			ck_assert_uint_eq(last_of(fd).read_size, size);
-			filled(data, size);
-			ck_assert_uint_eq(data[-1], 0x5a);
-			ck_assert_uint_eq(data[size], 0x5a);
-			data[size / 2] ^= 0xff;
-			ck_assert_int_eq(write(fd, data, size), size);
-			ck_assert_uint_eq(last_of(fd).write_size, size);
-			ck_assert_uint_eq(last_of(fd).write_sum, sum_of(data, size));
-		}
-	}
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (size_t j = 0; j < sizeof(firsts) / sizeof(firsts[0]); j++)
+			whole_call(fd, memory + PAGE + firsts[j], sizes[i], positions[(i + j) % 3]);
 	munmap(memory, 18 * MIB);
 	close(fd);
 }

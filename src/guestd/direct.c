@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Large read(2) and write(2): the host's driver works in the program's own pages, in
- * one call whatever the size.
+ * Large read(2), pread(2) and the like: the host's driver works in the program's own
+ * pages, in one call whatever the size.
  *
  * The kernel module hands the call over before CUSE splits it. Whatever stands in the
  * way here (memory that cannot be pinned, a quota, a host that cannot map the pages)
@@ -20,12 +20,12 @@ void direct_request(fuse_req_t request, struct file *file, const struct mmhelper
 {
 	struct guest *guest = file->node->guest;
 	bool write = fetch->kind == MMHELPER_WRITE;
-	uint64_t address = fetch->offset;
+	bool at = fetch->offset != MMHELPER_OWN_POSITION;
 	struct pin pin = { 0 };
 	struct call *call;
 
 	if (file_alive(file) &&
-	    pin_make(guest, fuse_req_ctx(request)->pid, address, fetch->length, !write, &pin) < 0) {
+	    pin_make(guest, fuse_req_ctx(request)->pid, fetch->address, fetch->length, !write, &pin) < 0) {
 		fuse_reply_ioctl(request, 0, NULL, 0);
 		return;
 	}
@@ -41,10 +41,12 @@ void direct_request(fuse_req_t request, struct file *file, const struct mmhelper
 		.handle = file->handle,
 		.pages = pin.id,
 		.size = fetch->length,
-		.first = address & (PIN_PAGE - 1),
+		.first = fetch->address & (PIN_PAGE - 1),
 		.flags = fetch->flags,
 		.write = write,
 		.n_refs = pin.refs ? pin.n : 0,
+		.at = at,
+		.position = at ? fetch->offset : 0,
 	};
 	call_submit(call, pin.refs, pin.refs ? pin.n * sizeof(*pin.refs) : 0);
 }

@@ -13,13 +13,15 @@ static int direct_run(struct session *session, const struct proto_direct *reques
 		      int64_t *resultp)
 {
 	int r = pages_map(session, pages, !request->write, false);
+	uint8_t *memory;
 
 	if (r < 0)
 		return r;
+	memory = pages->memory + request->first;
 	if (request->write)
-		*resultp = driver_write(fd, pages->memory + request->first, request->size);
+		*resultp = driver_write(fd, memory, request->size, request->at, request->position);
 	else
-		*resultp = driver_read(fd, pages->memory + request->first, request->size);
+		*resultp = driver_read(fd, memory, request->size, request->at, request->position);
 	pages_unmap(session, pages);
 	return 0;
 }
@@ -59,6 +61,7 @@ bool direct_serve(struct session *session, struct workspace *workspace,
 	int r;
 
 	direct_check(session, message);
+	operation_position_check(session, "DIRECT", request->at, request->position);
 	if (!handle) {
 		direct_answer(session, operation, NULL, &answer);
 		return lead_mine(&session->lead);

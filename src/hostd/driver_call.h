@@ -14,6 +14,7 @@
 #define PARADICE_HOSTD_DRIVER_CALL_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -31,24 +32,16 @@ static inline int driver_open(const char *path, int flags)
 	return driver_call(AT_FDCWD, (long)path, flags, 0, SYS_openat);
 }
 
-static inline int64_t driver_read(int fd, void *memory, size_t size)
+/* read(2); with `at` pread(2) from `position` on. */
+static inline int64_t driver_read(int fd, void *memory, size_t size, bool at, off_t position)
 {
-	return driver_call(fd, (long)memory, size, 0, SYS_read);
+	return driver_call(fd, (long)memory, size, position, at ? SYS_pread64 : SYS_read);
 }
 
-static inline int64_t driver_write(int fd, const void *memory, size_t size)
+/* write(2); with `at` pwrite(2) from `position` on. */
+static inline int64_t driver_write(int fd, const void *memory, size_t size, bool at, off_t position)
 {
-	return driver_call(fd, (long)memory, size, 0, SYS_write);
-}
-
-static inline int64_t driver_pread(int fd, void *memory, size_t size, off_t position)
-{
-	return driver_call(fd, (long)memory, size, position, SYS_pread64);
-}
-
-static inline int64_t driver_pwrite(int fd, const void *memory, size_t size, off_t position)
-{
-	return driver_call(fd, (long)memory, size, position, SYS_pwrite64);
+	return driver_call(fd, (long)memory, size, position, at ? SYS_pwrite64 : SYS_write);
 }
 
 static inline int64_t driver_ioctl(int fd, uint32_t command, void *argument)

@@ -190,7 +190,7 @@ static void read_answer(struct session *session, struct operation *operation, st
 	session_answer(session, PROTO_READ_ANSWER, tag, &answer, &answer.ready, handle, &payload, 1);
 }
 
-static void position_check(struct session *session, const char *name, uint32_t at, int64_t position)
+void operation_position_check(struct session *session, const char *name, uint32_t at, int64_t position)
 {
 	if (at > 1 || (!at && position)) {
 		proto_fault_set(&session->channel->fault, "%s: at %u, position %lld", name, at,
@@ -218,17 +218,14 @@ static bool serve_read(struct session *session, struct workspace *workspace,
 				request->size, (int)request->bulk);
 		session_violation(session);
 	}
-	position_check(session, "READ", request->at, request->position);
+	operation_position_check(session, "READ", request->at, request->position);
 	if (!handle) {
 		read_answer(session, operation, NULL, -EBADF, NULL);
 		return lead_mine(&session->lead);
 	}
 	handle_follow_flags(handle, request->flags);
 	since_ns = operation_begin(session, operation, handle);
-	if (request->at)
-		n = driver_pread(handle->fd, data, request->size, request->position);
-	else
-		n = driver_read(handle->fd, data, request->size);
+	n = driver_read(handle->fd, data, request->size, request->at, request->position);
 	operation_end(session, operation, handle, since_ns);
 	read_answer(session, operation, handle, n, bulk ? NULL : data);
 	operation_handle_put(session, handle);
@@ -261,17 +258,14 @@ static bool serve_write(struct session *session, struct workspace *workspace,
 				request->size, (int)request->bulk);
 		session_violation(session);
 	}
-	position_check(session, "WRITE", request->at, request->position);
+	operation_position_check(session, "WRITE", request->at, request->position);
 	if (!handle) {
 		write_answer(session, operation, NULL, -EBADF);
 		return lead_mine(&session->lead);
 	}
 	handle_follow_flags(handle, request->flags);
 	since_ns = operation_begin(session, operation, handle);
-	if (request->at)
-		n = driver_pwrite(handle->fd, data, request->size, request->position);
-	else
-		n = driver_write(handle->fd, data, request->size);
+	n = driver_write(handle->fd, data, request->size, request->at, request->position);
 	operation_end(session, operation, handle, since_ns);
 	write_answer(session, operation, handle, n);
 	operation_handle_put(session, handle);

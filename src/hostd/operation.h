@@ -72,6 +72,9 @@ void operation_reap(struct session *session);
 struct handle *operation_handle(struct session *session, const struct proto_message *message,
 				uint64_t id);
 
+/* Ends the session if message `name` has a position that none can be. */
+void operation_position_check(struct session *session, const char *name, uint32_t at, int64_t position);
+
 /* Around the system call of an operation on `handle`, which it holds until
  * operation_handle_put(). The first gives the lock up and returns channel_now_ns(),
  * for the second, which takes it again and looks at readiness. */

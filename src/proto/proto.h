@@ -226,7 +226,8 @@ enum proto_kind {
 	F(uint32_t, flags, HEX, "the open file's present flags: O_NONBLOCK counts")      \
 	F(uint32_t, write, DEC, "1: write(2); 0: read(2)")                               \
 	F(uint32_t, n_refs, DEC, "grant references in the payload, 4 bytes each, one a page; 0: a descriptor") \
-	F(uint32_t, pad, PAD, "zero")
+	F(uint32_t, at, DEC, "1: as pread(2) or pwrite(2) at `position`; 0: as read(2) or write(2)") \
+	F(int64_t, position, SIGNED, "byte of the device; without `at` zero")
 
 #define PROTO_DIRECT_ANSWER_FIELDS(F)                                                    \
 	F(int64_t, result, RESULT, "bytes read or written, or a negative errno")         \

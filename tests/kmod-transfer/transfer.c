@@ -55,6 +55,7 @@ static ssize_t transfer_read(struct file *file, char __user *user, size_t size, 
 		return wait_event_interruptible(never, false) ? -EINTR : 0;
 	default:
 		WRITE_ONCE(last.read_size, size);
+		WRITE_ONCE(last.read_offset, *offset);
 		since_ns = ktime_get_ns();
 		r = copy_out(user, size);
 		WRITE_ONCE(last.read_ns, ktime_get_ns() - since_ns);
@@ -79,6 +80,7 @@ static ssize_t transfer_write(struct file *file, const char __user *user, size_t
 			break;
 	}
 	last.write_size = size;
+	last.write_offset = *offset;
 	last.write_sum = sum;
 	mutex_unlock(&lock);
 	return done ?: -EFAULT;

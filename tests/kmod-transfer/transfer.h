@@ -21,7 +21,9 @@ struct transfer_last {
 	__u32 write_sum; /* of its bytes that came */
 	__u32 pad;
 	__u64 read_ns; /* that the copy of that read took */
-	__u64 unused[4];
+	__u64 read_offset;
+	__u64 write_offset;
+	__u64 unused[2];
 };
 
 #endif
