@@ -54,12 +54,21 @@ static int set_host(struct guest_config *config, const char *value, const char *
 	return -EINVAL;
 }
 
+/* One of two words. */
+static int set_choice(const char *value, const char *no, const char *yes, bool *choicep)
+{
+	*choicep = strcmp(value, yes) == 0;
+	return *choicep || strcmp(value, no) == 0 ? 0 : -EINVAL;
+}
+
 static int set_frontend(struct guest_config *config, const char *value, const char **whyp)
 {
+	bool fuse;
+
 	*whyp = "write cuse or fuse";
-	if (strcmp(value, "cuse") != 0 && strcmp(value, "fuse") != 0)
+	if (set_choice(value, "cuse", "fuse", &fuse) < 0)
 		return -EINVAL;
-	config->frontend = strcmp(value, "fuse") == 0 ? FRONTEND_FUSE : FRONTEND_CUSE;
+	config->frontend = fuse ? FRONTEND_FUSE : FRONTEND_CUSE;
 	return 0;
 }
 
@@ -107,15 +116,6 @@ static int set_pinned(struct guest_config *config, const char *value, const char
 	return 0;
 }
 
-static int set_static(struct guest_config *config, const char *value, const char **whyp)
-{
-	*whyp = "write keep or replace";
-	if (strcmp(value, "keep") != 0 && strcmp(value, "replace") != 0)
-		return -EINVAL;
-	config->replace_static = strcmp(value, "replace") == 0;
-	return 0;
-}
-
 int config_set(struct guest_config *config, const char *key, const char *value, const char **whyp)
 {
 	if (strcmp(key, "host") == 0)
@@ -132,8 +132,10 @@ int config_set(struct guest_config *config, const char *key, const char *value, 
 		return set_direct(config, value, whyp);
 	if (strcmp(key, "max-pinned") == 0)
 		return set_pinned(config, value, whyp);
-	if (strcmp(key, "static-nodes") == 0)
-		return set_static(config, value, whyp);
+	if (strcmp(key, "static-nodes") == 0) {
+		*whyp = "write keep or replace";
+		return set_choice(value, "keep", "replace", &config->replace_static);
+	}
 	if (strcmp(key, "log-level") == 0) {
 		*whyp = "write error, warning, info, debug or trace";
 		return log_level_parse(value, &config->log_level);

@@ -240,22 +240,26 @@ static void static_node_aside(const char *path, char aside[PATH_MAX])
 /* False if the name is not free afterwards. */
 static bool name_free(const struct node *node, const char *path)
 {
-	const char *mend = "give the device another name in the host's hostd.conf";
+	const char *mend = "";
 	char aside[PATH_MAX];
 
 	if (!node_exists(path, NULL))
 		return true;
 	if (static_node(node->guest, path)) {
-		static_node_aside(path, aside);
-		if (node->guest->config->replace_static && rename(path, aside) == 0) {
+		if (node->guest->config->replace_static) {
+			static_node_aside(path, aside);
+			if (rename(path, aside) < 0) {
+				log_error("node \"%s\": %s cannot be made %s: %s", node->name, path, aside,
+					  strerror(errno));
+				return false;
+			}
 			log_info("node \"%s\": %s has no driver here and is put aside", node->name, path);
 			return true;
 		}
-		if (!node->guest->config->replace_static)
-			mend = "its driver is not loaded here: write static-nodes = replace in guestd.conf, or "
-			       "give the device another name in the host's hostd.conf";
+		mend = "its driver is not loaded here: write static-nodes = replace in guestd.conf, or ";
 	}
-	log_error("node \"%s\": %s exists already: %s", node->name, path, mend);
+	log_error("node \"%s\": %s exists already: %sgive the device another name in the host's hostd.conf",
+		  node->name, path, mend);
 	return false;
 }
 
