@@ -237,5 +237,7 @@ case_mtd() {
 	mtd_debug erase /dev/mtd0 0 393216
 	program positions /dev/mtd0
 	flash_otp_info -u /dev/mtd0
+	# Whole blocks of flash that takes whole pages only, from a buffer that begins at none.
+	[ ! -c /dev/mtd1 ] || nandtest --length 524288 /dev/mtd1 2>&1
 }
 filter_mtd() { sed 's,/tmp/[^ ]*/,,'; }

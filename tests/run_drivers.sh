@@ -53,6 +53,7 @@ modprobe -a vivid snd-aloop snd-dummy snd-virmidi snd-seq uinput virtio-gpu tun 
 	rtc-cmos rc-loopback ir-nec-decoder joydev uhid hid-mcp2221 loop mtdram parport_pc spi-lm70llp \
 	2>/dev/null
 modprobe softdog soft_noboot=1
+modprobe nandsim id_bytes=0x20,0xaa,0x00,0x15
 insmod /share/memops.ko || exit 1
 ip tuntap add dev partun0 mode tun
 ip addr add 10.77.0.1/24 dev partun0
