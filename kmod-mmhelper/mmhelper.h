@@ -50,8 +50,9 @@ enum mmhelper_kind {
 #define MMHELPER_OWN_POSITION 0x6d6d68656c706572LL /* the file's; no device is so large */
 
 #define MMHELPER_MAP_READ 1u
-#define MMHELPER_MAP_WRITE 2u /* now, or by mprotect(2) later */
+#define MMHELPER_MAP_WRITE 2u
 #define MMHELPER_MAP_SHARED 4u /* else MAP_PRIVATE */
+#define MMHELPER_MAP_MAY_WRITE 8u /* by mprotect(2) later */
 
 struct mmhelper_fetch {
 	__u64 token; /* in; each is given out once */

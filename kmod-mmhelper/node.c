@@ -133,11 +133,11 @@ static u32 map_flags(const struct vm_area_struct *vma)
 
 	if (vma->vm_flags & VM_READ)
 		flags |= MMHELPER_MAP_READ;
-	/* What is not mapped for writing can be made so later, but not in a PV
-	 * domain, where the grant's own mapping is the program's. */
-	if ((vma->vm_flags & VM_WRITE) ||
-	    (shared && (vma->vm_flags & VM_MAYWRITE) && !xen_pv_domain()))
+	if (vma->vm_flags & VM_WRITE)
 		flags |= MMHELPER_MAP_WRITE;
+	/* Not in a PV domain, where the grant's own mapping is the program's. */
+	if (shared && (vma->vm_flags & VM_MAYWRITE) && !xen_pv_domain())
+		flags |= MMHELPER_MAP_MAY_WRITE;
 	return flags;
 }
 
@@ -150,7 +150,7 @@ static int map_tracked(struct mmh_request *request, struct vm_area_struct *vma)
 
 	if (request->supply.flags & MMHELPER_SUPPLY_READONLY)
 		vm_flags_clear(vma, VM_WRITE | VM_MAYWRITE);
-	else if (!(request->ask.flags & MMHELPER_MAP_WRITE))
+	else if (!(request->ask.flags & (MMHELPER_MAP_WRITE | MMHELPER_MAP_MAY_WRITE)))
 		vm_flags_clear(vma, VM_MAYWRITE);
 	else
 		widen = !(vma->vm_flags & VM_WRITE);

@@ -106,6 +106,35 @@ START_TEST(both_ways)
 }
 END_TEST
 
+/* The driver sees what the program asked for, on which it may depend, and what was mapped
+ * for less can be used for more later. */
+START_TEST(protections)
+{
+	static const int asked[] = { PROT_NONE, PROT_READ, PROT_WRITE, PROT_READ | PROT_WRITE };
+	int fd = device_open();
+
+	if (!can_cross(_i))
+		return;
+	device_do(fd, _i, MAPOPS_FILL, 11);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		uint8_t *memory = map_part(fd, _i, asked[i], 0, MAPOPS_SIZE);
+
+		ck_assert_msg(memory != MAP_FAILED, "kind %d, protection %d: mmap: %s", _i, asked[i],
+			      strerror(errno));
+		ck_assert_uint_eq(device_do(fd, _i, MAPOPS_PROTECTION, 0), asked[i]);
+		if (!getenv("PARADICE_PV")) {
+			ck_assert_int_eq(mprotect(memory, MAPOPS_SIZE, PROT_READ | PROT_WRITE), 0);
+			ck_assert_uint_eq(n_wrong(memory, 0, MAPOPS_SIZE, 11), 0);
+			memory[0] = 1;
+			ck_assert_uint_eq(device_do(fd, _i, MAPOPS_CHECK, 11), 1);
+			memory[0] = MAPOPS_BYTE(11, 0);
+		}
+		munmap(memory, MAPOPS_SIZE);
+	}
+	close(fd);
+}
+END_TEST
+
 /* The driver frees its buffers when the file is closed, which a mapping keeps open. */
 START_TEST(outlives_close)
 {
@@ -175,6 +204,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, both_ways, 0, MAPOPS_KINDS);
+	tcase_add_loop_test(tcase, protections, 0, MAPOPS_KINDS);
 	tcase_add_loop_test(tcase, outlives_close, 0, MAPOPS_KINDS);
 	tcase_add_loop_test(tcase, filled_in_when_touched, MAPOPS_LAZY, MAPOPS_LAZY_UNCOUNTED);
 	tcase_add_loop_test(tcase, replaced, MAPOPS_LAZY, MAPOPS_LAZY_UNCOUNTED);

@@ -33,7 +33,8 @@ typedef uint16_t domid_t;
 #define N_EVENTS 64
 
 _Static_assert(PROTO_MMAP_READ == MMHELPER_MAP_READ && PROTO_MMAP_WRITE == MMHELPER_MAP_WRITE &&
-	       PROTO_MMAP_SHARED == MMHELPER_MAP_SHARED, "they travel as they are");
+	       PROTO_MMAP_SHARED == MMHELPER_MAP_SHARED &&
+	       PROTO_MMAP_MAY_WRITE == MMHELPER_MAP_MAY_WRITE, "they travel as they are");
 
 /* ---- the module ---- */
 

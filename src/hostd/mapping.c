@@ -56,20 +56,26 @@ static void mmap_answer(struct session *session, struct operation *operation,
 	session_send(session, PROTO_MMAP_ANSWER, tag, answer, &payload, answer->n_refs ? 1 : 0);
 }
 
-/* Maps the device as the program would. Memory that the program only reads so far,
- * but may make writable later, need not be writable. 0 or negative errno. */
+/* Maps the device as the program does: what a driver refuses, or which of its buffers it
+ * maps, may depend on whether it is to be written. Only then what may be written later,
+ * by mprotect(2), is made writable, if the driver lets it. 0 or negative errno. */
 static int device_map(int fd, const struct proto_mmap *request, void **memoryp, bool *writablep)
 {
 	int flags = request->flags & PROTO_MMAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
+	int protection = (request->flags & PROTO_MMAP_READ ? PROT_READ : 0) |
+			 (request->flags & PROTO_MMAP_WRITE ? PROT_WRITE : 0);
+	int r;
 
-	*writablep = request->flags & PROTO_MMAP_WRITE;
-	*memoryp = mmap(NULL, request->length, PROT_READ | (*writablep ? PROT_WRITE : 0), flags, fd,
-			request->offset);
-	if (*memoryp == MAP_FAILED && *writablep && (errno == EACCES || errno == EPERM)) {
-		*writablep = false;
-		*memoryp = mmap(NULL, request->length, PROT_READ, flags, fd, request->offset);
-	}
-	return *memoryp == MAP_FAILED ? -errno : 0;
+	*memoryp = mmap(NULL, request->length, protection, flags, fd, request->offset);
+	if (*memoryp == MAP_FAILED)
+		return -errno;
+	*writablep = (request->flags & (PROTO_MMAP_WRITE | PROTO_MMAP_MAY_WRITE)) &&
+		     mprotect(*memoryp, request->length, PROT_READ | PROT_WRITE) == 0;
+	if (*writablep || mprotect(*memoryp, request->length, PROT_READ) == 0)
+		return 0;
+	r = -errno;
+	munmap(*memoryp, request->length);
+	return r;
 }
 
 /* On one kernel: the guest maps the device itself, once the driver has shown that it

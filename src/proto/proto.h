@@ -378,9 +378,10 @@ struct proto_descriptor {
 
 /* PROTO_MMAP.flags */
 #define PROTO_MMAP_READ 1u
-#define PROTO_MMAP_WRITE 2u /* now, or by mprotect(2) later */
+#define PROTO_MMAP_WRITE 2u
 #define PROTO_MMAP_SHARED 4u /* else MAP_PRIVATE */
-#define PROTO_MMAP_ALL 7u
+#define PROTO_MMAP_MAY_WRITE 8u /* by mprotect(2) later */
+#define PROTO_MMAP_ALL 15u
 
 /* PROTO_MMAP_ANSWER.flags */
 #define PROTO_MAPPED_DESCRIPTOR 1u /* on one kernel: the device itself comes over the socket */

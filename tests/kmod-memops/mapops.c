@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -21,6 +22,7 @@ struct mapops_buffer {
 	struct page *pages[N_PAGES]; /* NULL: not made yet */
 	bool block; /* they are one allocation */
 	u32 n_faults;
+	u32 protection; /* of the last mmap */
 };
 
 struct mapops_file {
@@ -180,6 +182,8 @@ static int mapops_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	mutex_lock(&mapops->lock);
 	r = buffer_make(&mapops->buffers[kind], kind);
+	mapops->buffers[kind].protection = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+					   (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0);
 	mutex_unlock(&mapops->lock);
 	if (r)
 		return r;
@@ -205,6 +209,9 @@ static long buffer_do(struct file *file, struct mapops_do *what)
 		return 0;
 	case MAPOPS_FAULTS:
 		what->value = buffer->n_faults;
+		return 0;
+	case MAPOPS_PROTECTION:
+		what->value = buffer->protection;
 		return 0;
 	case MAPOPS_REPLACE:
 		return is_lazy(what->kind) ? buffer_replace(file, buffer, what->kind, what->seed) : -EINVAL;

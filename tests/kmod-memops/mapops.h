@@ -33,6 +33,7 @@ enum mapops_action {
 	MAPOPS_CHECK, /* how many bytes are not those */
 	MAPOPS_FAULTS, /* how often the fault handler ran */
 	MAPOPS_REPLACE, /* other pages, filled, in place of the lazy kinds' */
+	MAPOPS_PROTECTION, /* PROT_READ and PROT_WRITE of the last mmap, as the driver saw it */
 };
 
 struct mapops_do {
