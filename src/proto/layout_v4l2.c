@@ -7,11 +7,16 @@
  * Buffers in the program's own memory (V4L2_MEMORY_USERPTR) are kept from one QBUF to
  * the next of the same buffer with other memory, or to REQBUFS (videobuf2-core.c).
  *
+ * USB cameras have two of their own, for the controls that a maker has added
+ * (drivers/media/usb/uvc/uvc_v4l2.c, uvc_ctrl.c).
+ *
  * Sub-devices share G_STD, S_STD, ENUMSTD, QUERYSTD and the DV timings with video
  * nodes, number and structure alike.
  */
 #include "config.h"
 
+#include <linux/usb/video.h>
+#include <linux/uvcvideo.h>
 #include <linux/v4l2-subdev.h>
 #include <linux/videodev2.h>
 #include <string.h>
@@ -262,6 +267,39 @@ static bool framebuffer_flat(const void *in)
 	return !framebuffer.base;
 }
 
+static bool uvc_mapping_is_menu(const void *in)
+{
+	struct uvc_xu_control_mapping mapping;
+
+	memcpy(&mapping, in, sizeof(mapping));
+	return mapping.v4l2_type == V4L2_CTRL_TYPE_MENU;
+}
+
+static const struct layout_part uvc_mapping_parts[] = {
+	POINTER(struct uvc_xu_control_mapping, menu_info, menu_count, struct uvc_menu_info, IN,
+		.most = 32, .when = uvc_mapping_is_menu),
+};
+LAYOUT_TYPE(uvc_mapping, struct uvc_xu_control_mapping, uvc_mapping_parts);
+
+static bool uvc_query_sets(const void *in)
+{
+	struct uvc_xu_control_query query;
+
+	memcpy(&query, in, sizeof(query));
+	return query.query == UVC_SET_CUR;
+}
+
+static bool uvc_query_gets(const void *in)
+{
+	return !uvc_query_sets(in);
+}
+
+static const struct layout_part uvc_query_parts[] = {
+	POINTER(struct uvc_xu_control_query, data, size, __u8, IN, .when = uvc_query_sets),
+	POINTER(struct uvc_xu_control_query, data, size, __u8, OUT, .when = uvc_query_gets),
+};
+LAYOUT_TYPE(uvc_query, struct uvc_xu_control_query, uvc_query_parts);
+
 static const struct layout rows[] = {
 	FLAT(VIDIOC_QUERYCAP, struct v4l2_capability),
 	FLAT(VIDIOC_ENUM_FMT, struct v4l2_fmtdesc),
@@ -361,6 +399,9 @@ static const struct layout rows[] = {
 	FLAT(VIDIOC_SUBDEV_S_CROP, struct v4l2_subdev_crop),
 	FLAT(VIDIOC_SUBDEV_G_SELECTION, struct v4l2_subdev_selection),
 	FLAT(VIDIOC_SUBDEV_S_SELECTION, struct v4l2_subdev_selection),
+
+	NESTED(UVCIOC_CTRL_MAP, struct uvc_xu_control_mapping, uvc_mapping),
+	NESTED(UVCIOC_CTRL_QUERY, struct uvc_xu_control_query, uvc_query),
 };
 
-LAYOUT_TABLE(layout_v4l2, "linux/videodev2.h, linux/v4l2-subdev.h", LAYOUT_CLASS(V4L2));
+LAYOUT_TABLE(layout_v4l2, "linux/videodev2.h, linux/v4l2-subdev.h, linux/uvcvideo.h", LAYOUT_CLASS(V4L2));
