@@ -32,7 +32,7 @@ lane_memory="
 # the test driver's own tests, which touch memory in each way that there is.
 SHORT="
 	v4l2_edid media alsactl_store alsa_loop alsa_link alsa_open_waits udev libinput evtest fftest hidraw usb
-	modetest stty shell stopped tun rtc i2c lirc watchdog sg mtd memops memops_32
+	modetest stty shell stopped tun rtc i2c gpio spi lirc watchdog sg mtd memops memops_32
 "
 
 # lane, CASE...: those of its cases that are among the CASEs, or all without any
