@@ -34,7 +34,7 @@ PACKAGES = """
     fuse3 libfuse3-3 libconfuse2 libseccomp2 libcap-ng0 liburing2 libsystemd0
     libjson-c5 libdrm2 libxenmisc4.17 libxengnttab1 libxenevtchn1
     libxenstore4 libxenforeignmemory1 libxencall1
-    evtest strace gdb-minimal
+    evtest strace gdb
     v4l-utils alsa-utils evemu-tools libdrm-tests joystick iputils-ping
     util-linux-extra sg3-utils i2c-tools
     libegl1 libgles2 libgbm1 libgl1-mesa-dri
